@@ -24,7 +24,6 @@ from filterd.control.cut import Cuts
 from filterd.control.lists import Lists
 from filterd.control.lock_enforcer import LockKeeper
 from filterd.control.publisher import Publisher
-from filterd.control.records.legal_holds import rows_in_force
 from filterd.control.watches.siem import SiemWatch
 from filterd.images.explain.explain import CHANNELS, asked_text, decide_on_url, explain, explain_url, read_asked
 from filterd.images.lists.self_test import self_tests
@@ -38,6 +37,7 @@ from mgmt.orders.approvals import broader_by
 from mgmt.orders.base.model import ENFORCED_BROADER
 from mgmt.orders.deadlines.notices import counts
 from mgmt.orders.store import find_order_by_id
+from mgmt.registers.records.holds.proposals import holds_in_force
 from mgmt.registers.records.holds.shapes import line_of
 from parental.store.database import reading
 from parental.store.errors import DatabaseFault
@@ -173,7 +173,7 @@ class Explainer:
         engine, lists = self._context.engine, self._publisher.tables.lists
         spool = self._context.config.state_dir / SPOOL
         with reading(engine) as conn:
-            notices, holds = counts(conn), [line_of(row) for row in rows_in_force(conn)]
+            notices, holds = counts(conn), list(map(line_of, holds_in_force(conn)))
         return {
             "shadowed": shadowed(engine, lists),
             "ways_around": attempts(engine, lists),

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, and_, func, or_, select, update
 
 from mgmt.ledger.event import CONTROL, Actor
 from mgmt.registers.records import block_ledger
-from mgmt.registers.records.holds.proposals import HOLDS, LEGAL_HOLD, RELEASE, SIGNED_WITHIN, noted_of, of_approvals
+from mgmt.registers.records.holds.proposals import HOLDS, LEGAL_HOLD, RELEASE, SIGNED_WITHIN, holds_in_force, noted_of
 from mgmt.registers.records.holds.scope import Scope, scope_of
 from mgmt.staff.approvals.proof import Proof, signers_of, why_unproven
 from mgmt.staff.approvals.rules import is_over
@@ -51,8 +51,8 @@ def look(conn: Connection, proof: Proof, moment: Moment) -> Holds:
     now_s = int(at.timestamp() if moment.known_s is None else moment.known_s)
     give_signed(conn, HOLDS, now_s, at)
     for approval in approvals_given(conn, HOLDS):
-        hold = conn.execute(select(legal_holds).where(legal_holds.c.id == approval.hold)).one_or_none()
-        has_begun = hold is not None and hold.begun_ms is not None and approval.kind == LEGAL_HOLD
+        begun_ms = conn.execute(select(legal_holds.c.begun_ms).where(legal_holds.c.id == approval.hold)).scalar()
+        has_begun = begun_ms is not None and approval.kind == LEGAL_HOLD
         fault = HOLDS.fault_of(conn, approval) or (None if has_begun else why_unproven(conn, approval, proof))
         if approval.kind == LEGAL_HOLD and approval.id != _first_of(conn, approval.hold):
             end_approval(conn, HOLDS, approval, "is of a hold that has another approval", at)
@@ -63,21 +63,14 @@ def look(conn: Connection, proof: Proof, moment: Moment) -> Holds:
         elif approval.kind == RELEASE:
             _release(conn, approval, at)
         elif moment.known_s is None or not is_over(approval, moment.known_s):
-            _begin(conn, approval, hold, moment)
+            _begin(conn, approval, moment)
     _end_over(conn, moment)
     return Holds(in_force(conn), faults)
 
 
 def in_force(conn: Connection) -> list[Scope]:
     """What the holds name that have begun and are not over."""
-    return [scope_of(row) for row in rows_in_force(conn)]
-
-
-def rows_in_force(conn: Connection) -> list[Row[Any]]:
-    """The same holds with their approvals."""
-    has_begun = legal_holds.c.begun_ms.is_not(None), approvals.c.approved_s.is_not(None)
-    chosen = of_approvals().where(*has_begun, approvals.c.lapsed_ms.is_(None))
-    return list(conn.execute(chosen.order_by(legal_holds.c.id)).all())
+    return [hold.scope for hold in holds_in_force(conn)]
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -90,19 +83,18 @@ def _first_of(conn: Connection, hold: int) -> int | None:
     return first
 
 
-def _begin(conn: Connection, approval: Row[Any], hold: Row[Any] | None, moment: Moment) -> None:
-    assert hold is not None
-    scope, at = scope_of(hold), moment.at
+def _begin(conn: Connection, approval: Row[Any], moment: Moment) -> None:
+    scope, at = scope_of(conn, approval.hold), moment.at
     now_s = at.timestamp() if moment.known_s is None else moment.known_s
     gone_s = max(int(now_s - moment.kept_s), block_ledger.gone_before_s(conn))
     gone_before_s = gone_s if scope.since_s < gone_s else None
     begun = {"begun_ms": int(at.timestamp() * 1000), "gone_before_s": gone_before_s}
-    conn.execute(update(legal_holds).where(legal_holds.c.id == hold.id).values(begun))
+    conn.execute(update(legal_holds).where(legal_holds.c.id == approval.hold).values(begun))
     by = _signers(conn, approval)
     note_given(conn, HOLDS, approval, at, by)
     said = {"approval": approval.id, **noted_of(dict(approval._mapping), scope), "gone_before": gone_before_s}
     note_approval(conn, HOLDS, approval, "legal hold begun", at, (CONTROL, None), said)
-    log.warning("hold %d: begun: %s", hold.id, approval.reference)
+    log.warning("hold %d: begun: %s", approval.hold, approval.reference)
 
 
 def _release(conn: Connection, release: Row[Any], at: datetime) -> None:

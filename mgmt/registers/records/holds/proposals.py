@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, func, insert, select
 
 from mgmt.ledger.event import Value
 from mgmt.registers.records.holds.scope import Scope, scope_of
-from mgmt.registers.records.holds.shapes import LegalHold, shown
+from mgmt.registers.records.holds.shapes import Hold, LegalHold, shown
 from mgmt.staff.approvals.rules import ApprovalRefusal, Kind, Signatory, refuse_blank
 from mgmt.staff.approvals.store import Subject, event_value, propose, proposer_at_desk
 from parental.store.schema.orders import approvals, orders
@@ -28,6 +28,15 @@ SIGNED_WITHIN = timedelta(days=7)  # a proposal that no one signs is nothing to 
 MOST_HOLDS = 100  # that have not ended: each is looked for in every record that is old
 PSEUDONYM_DIGITS = 32
 FIRST_S, LAST_S = -62_135_596_800, 253_402_300_799  # the years 1 to 9999
+_HOLDS = (
+    select(
+        *legal_holds.c["id", *Scope._fields, "begun_ms", "gone_before_s"],
+        approvals.c.id,
+        *approvals.c["reason", "reference", "expires_s", "proposer", "approver", "lapsed_ms"],
+    )
+    .select_from(legal_holds.join(approvals, approvals.c.hold == legal_holds.c.id))
+    .where(approvals.c.kind == LEGAL_HOLD)
+)
 _SAID = ("kind", "hold", "reason", "reference", "collateral", "expires_s", "proposer")
 
 
@@ -53,8 +62,7 @@ class HoldApprovals(Subject):
     changed = "is of other records or words than are here now"
 
     def words_of(self, conn: Connection, row: Mapping[str, Any]) -> list[object]:
-        hold = conn.execute(select(legal_holds).where(legal_holds.c.id == row["hold"])).one()
-        return [*(row[name] for name in _SAID), *scope_of(hold)]
+        return [*(row[name] for name in _SAID), *scope_of(conn, row["hold"])]
 
     def about(self, _: Connection, approval: Row[Any]) -> dict[str, Value]:
         return {"hold": event_value(approval.hold)}
@@ -94,7 +102,7 @@ def propose_release(
     found = find_hold(conn, hold)
     if found is None or found.begun_ms is None or found.lapsed_ms is not None:
         raise ApprovalRefusal(f"hold {hold}: is not in force; nothing proposed; see: filterd audit holds")
-    scope = scope_of(found)
+    scope = found.scope
     by = _proposer(conn, reason, reference, mail, through, at)
     said: dict[str, Any] = {
         "kind": RELEASE,
@@ -107,20 +115,24 @@ def propose_release(
     return propose(conn, HOLDS, said, by, at, noted_of(said, scope))
 
 
-def find_hold(conn: Connection, number: int) -> Row[Any] | None:
+def find_hold(conn: Connection, number: int) -> Hold | None:
     """A hold with its approval; None: none exists."""
-    return conn.execute(of_approvals().where(legal_holds.c.id == number).limit(1)).one_or_none()
+    row = conn.execute(_HOLDS.where(legal_holds.c.id == number).limit(1)).one_or_none()
+    return None if row is None else Hold._make(row)
 
 
-def holds_of(conn: Connection, most: int) -> list[Row[Any]]:
-    """Those with their approvals that have not ended, the newest first, and then those that have."""
-    has_ended = approvals.c.lapsed_ms.is_not(None)
-    return list(conn.execute(of_approvals().order_by(has_ended, legal_holds.c.id.desc()).limit(most)).all())
+def holds_in_force(conn: Connection) -> list[Hold]:
+    """Those that have begun and are not over, by their numbers."""
+    has_begun = legal_holds.c.begun_ms.is_not(None), approvals.c.approved_s.is_not(None)
+    chosen = _HOLDS.where(*has_begun, approvals.c.lapsed_ms.is_(None)).order_by(legal_holds.c.id)
+    return list(map(Hold._make, conn.execute(chosen)))
 
 
 def shown_holds(conn: Connection, most: int) -> list[LegalHold]:
-    """The same, for people."""
-    return [shown(row) for row in holds_of(conn, most)]
+    """Those that have not ended, the newest first, and then those that have, for people."""
+    has_ended = approvals.c.lapsed_ms.is_not(None)
+    chosen = _HOLDS.order_by(has_ended, legal_holds.c.id.desc()).limit(most)
+    return [shown(Hold._make(row)) for row in conn.execute(chosen)]
 
 
 def rounded_span(since: datetime | None, until: datetime) -> tuple[int, int]:
@@ -131,14 +143,6 @@ def rounded_span(since: datetime | None, until: datetime) -> tuple[int, int]:
         raise ApprovalRefusal(
             "since, until: a year that there is not; nothing proposed; write another time"
         ) from reason
-
-
-def of_approvals() -> Any:
-    """SELECT of holds with the approvals that begin them.   approval  its number"""
-    named = [column for column in approvals.c if column.name not in ("id", "order", "list")]
-    joined = legal_holds.join(approvals, approvals.c.hold == legal_holds.c.id)
-    chosen = select(legal_holds, approvals.c.id.label("approval"), *named).select_from(joined)
-    return chosen.where(approvals.c.kind == LEGAL_HOLD)
 
 
 def noted_of(approval: Mapping[str, Any], scope: Scope) -> dict[str, Value]:

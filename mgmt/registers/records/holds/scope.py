@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Row, and_, false, or_
+from sqlalchemy import ColumnElement, Connection, and_, false, or_, select
 
-from parental.store.schema.records import blocks
+from parental.store.schema.records import blocks, legal_holds
 
 DAY_S = 86_400
 EPOCH = date(1970, 1, 1)
@@ -48,9 +48,9 @@ class Scope(NamedTuple):
         return ", ".join([*said, *(["of one pseudonym"] if self.subscriber is not None else [])])
 
 
-def scope_of(row: Row[Any]) -> Scope:
-    """Of a row of legal_holds."""
-    return Scope(*(row._mapping[name] for name in Scope._fields))
+def scope_of(conn: Connection, hold: int) -> Scope:
+    """Of a hold that there is."""
+    return Scope._make(conn.execute(select(*legal_holds.c[Scope._fields]).where(legal_holds.c.id == hold)).one())
 
 
 def is_held(held: Iterable[Scope]) -> ColumnElement[bool]:

@@ -1,13 +1,38 @@
 """A legal hold as people read it."""
 
-from typing import Annotated, Any
+from typing import Annotated, NamedTuple
 
 from msgspec import Meta, Struct
-from sqlalchemy import Row
 
-from mgmt.registers.records.holds.scope import iso, scope_of
+from mgmt.registers.records.holds.scope import Scope, iso
 
 WAITS, IN_FORCE, ENDED, REFUSED = "waits", "in force", "ended", "not begun"
+
+
+class Hold(NamedTuple):
+    """A hold, and what the approval says that begins it."""
+
+    id: int
+    since_s: int
+    until_s: int
+    order: int | None
+    list: str | None
+    category: str | None
+    subscriber: str | None
+    keeps_keys: bool
+    begun_ms: int | None
+    gone_before_s: int | None
+    approval: int
+    reason: str
+    reference: str
+    expires_s: int
+    proposer: str
+    approver: str | None
+    lapsed_ms: int | None
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(*self[1:8])
 
 
 class LegalHold(Struct, kw_only=True):
@@ -36,13 +61,13 @@ class LegalHold(Struct, kw_only=True):
     approver: str | None
 
 
-def shown(row: Row[Any]) -> LegalHold:
-    """A row of mgmt.registers.records.holds.proposals."""
-    scope = scope_of(row)
+def shown(hold: Hold) -> LegalHold:
+    """The same for people."""
+    scope = hold.scope
     return LegalHold(
-        hold=row.id,
-        approval=row.approval,
-        state=_state(row),
+        hold=hold.id,
+        approval=hold.approval,
+        state=_state(hold),
         since=None if scope.since_s <= 0 else iso(scope.since_s),
         until=iso(scope.until_s),
         order=scope.order,
@@ -50,26 +75,26 @@ def shown(row: Row[Any]) -> LegalHold:
         category=scope.category,
         subscriber=scope.subscriber,
         keeps_keys=scope.keeps_keys,
-        reason=row.reason,
-        reference=row.reference,
-        ends=iso(row.expires_s),
-        begun=_of_ms(row.begun_ms),
-        ended=_of_ms(row.lapsed_ms),
-        gone_before=None if row.gone_before_s is None else iso(row.gone_before_s),
-        proposer=row.proposer,
-        approver=row.approver,
+        reason=hold.reason,
+        reference=hold.reference,
+        ends=iso(hold.expires_s),
+        begun=_of_ms(hold.begun_ms),
+        ended=_of_ms(hold.lapsed_ms),
+        gone_before=None if hold.gone_before_s is None else iso(hold.gone_before_s),
+        proposer=hold.proposer,
+        approver=hold.approver,
     )
 
 
-def line_of(row: Row[Any]) -> str:
+def line_of(hold: Hold) -> str:
     """One that is in force, on one line: 'hold 3, by WP 1/2026, until …: records from …'."""
-    return f"hold {row.id}, by {row.reference}, until {iso(row.expires_s)}: {scope_of(row).text()}"
+    return f"hold {hold.id}, by {hold.reference}, until {iso(hold.expires_s)}: {hold.scope.text()}"
 
 
-def _state(row: Row[Any]) -> str:
-    if row.lapsed_ms is not None:
-        return REFUSED if row.begun_ms is None else ENDED
-    return WAITS if row.begun_ms is None or row.approver is None else IN_FORCE
+def _state(hold: Hold) -> str:
+    if hold.lapsed_ms is not None:
+        return REFUSED if hold.begun_ms is None else ENDED
+    return WAITS if hold.begun_ms is None or hold.approver is None else IN_FORCE
 
 
 def _of_ms(ms: int | None) -> str | None:

@@ -32,8 +32,8 @@ async def test_a_hold_is_proposed_for_whole_local_days_and_waits_for_two_signatu
     assert status == 200 and "These records of blocks stay" in text and "a court &lt;asks&gt;" in text
     assert "2026-06-30T19:00:00Z" in text and "are destroyed at their age" in text
     with reading(engine) as conn:
-        scope = scope_of(conn.execute(select(legal_holds)).one())
         row = conn.execute(select(approvals)).one()
+        scope = scope_of(conn, row.hold)
     assert scope == Scope(FIRST_S, AFTER_S, list="pta")
     assert (row.kind, row.approver, row.proposer) == ("legal-hold", None, "compliance@isp.example")
     assert keep(engine) == []
