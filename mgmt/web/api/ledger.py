@@ -4,8 +4,9 @@ What is taken is itself an event, written before the first octet goes out.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -23,6 +24,7 @@ from mgmt.web.kit.problems import NOT_SIGNED, Problem
 from mgmt.web.kit.requests import query_of, shown
 from parental.store.schema.ledger import events
 
+T = TypeVar("T")
 NDJSON = {"Content-Type": "application/x-ndjson; charset=utf-8", "Cache-Control": "no-store"}
 END_OF_TIME_MS = 1 << 53
 MONTH_CHARACTERS = len("2026-11")
@@ -124,7 +126,7 @@ def count_events(conn: Connection, since_ms: int, until_ms: int) -> Counter[tupl
     return counted
 
 
-async def _planned(request: web.Request, work: Any) -> Any:
+async def _planned(request: web.Request, work: Callable[[Connection], T]) -> T:
     try:
         return await read(request, work)
     except bundle.NoCheckpoint as reason:

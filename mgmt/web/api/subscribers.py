@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from itertools import islice
-from typing import Any, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -52,6 +52,7 @@ from rules.base.category import CATEGORIES, SERVICES
 DAY_MINUTES = 1440
 PAGE = 200
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -268,9 +269,10 @@ def _closes_in(said: Wishes) -> Callable[[frozenset[str]], frozenset[str]]:
 
 def _interval(where: str, said: Hours) -> Interval:
     allowed = None if said.open is None else frozenset(said.open)
-    if said.minutes is None and said.to is None:
+    to = said.to if said.minutes is None else "24:00"
+    if to is None:
         raise unfit(f"{where}/to", "missing", "write when the hours end, or minutes")
-    found = fit(where, parse_interval, said.day, said.from_, said.to if said.minutes is None else "24:00")
+    found = fit(where, parse_interval, said.day, said.from_, to)
     return fit(where, Interval, found.weekday, found.start_minute, said.minutes or found.minutes, allowed)
 
 
@@ -290,18 +292,24 @@ def _pause_shown(paused_until_s: int, now: datetime) -> str | None:
     return datetime.fromtimestamp(paused_until_s, UTC).isoformat()
 
 
-def fit(where: str, make: Callable[..., T], *values: Any) -> T:
-    """make(*values), with a refusal turned into BadRequest at `where`."""
+def fit(where: str, make: Callable[P, T], *values: P.args, **named: P.kwargs) -> T:
+    """make(*values, **named), with a refusal turned into BadRequest at `where`."""
     try:
-        return make(*values)
+        return make(*values, **named)
     except (BadSubscriber, BadSchedule, BadProfile) as exc:
         raise BadRequest(where, str(exc)) from exc
 
 
-def there(change: Callable[..., T], conn: Connection, number: int, *values: Any) -> T:
-    """change(conn, number, *values), with an unknown subscriber turned into 404."""
+def there(
+    change: Callable[Concatenate[Connection, int, P], T],
+    conn: Connection,
+    number: int,
+    *values: P.args,
+    **named: P.kwargs,
+) -> T:
+    """change(conn, number, *values, **named), with an unknown subscriber turned into 404."""
     try:
-        return fit("/", change, conn, number, *values)
+        return fit("/", change, conn, number, *values, **named)
     except NoSubscriber as exc:
         raise Problem(404, str(exc), "subscriber") from exc
 

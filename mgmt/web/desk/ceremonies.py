@@ -4,7 +4,7 @@ Invariants: a challenge is for one purpose and one person and counts once; a pas
 a person who has signed in only just now.
 """
 
-from typing import Any
+from collections.abc import Mapping
 
 import msgspec
 from aiohttp import web
@@ -163,6 +163,6 @@ def refused(detail: str) -> Problem:
     return Problem(403, detail, "request")
 
 
-def json_answer(said: dict[str, Any]) -> web.Response:
+def json_answer(said: Mapping[str, object]) -> web.Response:
     """What the script reads."""
     return web.Response(body=msgspec.json.encode(said), content_type="application/json", headers=FRAME.headers)

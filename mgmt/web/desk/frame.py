@@ -6,9 +6,10 @@ form token.
 Source: OWASP ASVS 5.0 §3, §6 and §7; W3C Web Authentication; WCAG 2.2.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
@@ -88,7 +89,7 @@ def number_of(said: str) -> int:
 
 
 def page(
-    request: web.Request, template: str, status: int = 200, *, session: Session | None = None, **values: Any
+    request: web.Request, template: str, status: int = 200, *, session: Session | None = None, **values: object
 ) -> web.Response:
     """A page of the desk.   session  of the one who reads it;   alert  what went wrong;   done  what went well"""
     said = {"alert": "", "done": "", "mail": "", **values}
@@ -117,7 +118,7 @@ def local(request: web.Request, written: str) -> str:
     return datetime.fromisoformat(written).astimezone(ZoneInfo(request.app[SETTINGS].zone)).strftime("%Y-%m-%d %H:%M")
 
 
-def _file(text: str, content_type: str) -> Any:
+def _file(text: str, content_type: str) -> Callable[[web.Request], Awaitable[web.Response]]:
     """An endpoint with a file of this release."""
 
     async def endpoint(_: web.Request) -> web.Response:

@@ -115,9 +115,18 @@ async def _difference(
         difference = await compared(request.app[CONTROL], kept, to)
     except NO_ANSWER as exc:
         status, alert = 503, alert or _no_answer(exc)
-    shown: dict[str, Any] = {"each": kept, "to": to, "difference": difference, "form": form or defaultdict(str)}
-    may_propose = session.person.may(PERMISSION) and (kept.sealed or difference is not None)
-    return page(request, "list_version.html", status, session=session, alert=alert, may_propose=may_propose, **shown)
+    return page(
+        request,
+        "list_version.html",
+        status,
+        session=session,
+        alert=alert,
+        may_propose=session.person.may(PERMISSION) and (kept.sealed or difference is not None),
+        each=kept,
+        to=to,
+        difference=difference,
+        form=form or defaultdict(str),
+    )
 
 
 async def _found(request: web.Request, session: Session) -> KeptList | web.Response:

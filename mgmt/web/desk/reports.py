@@ -5,14 +5,14 @@ colleague has answered meanwhile, nothing is noted; of an appeal the page has nu
 this process can read of it.
 """
 
-from typing import Any
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from sqlalchemy import Connection, select
 
-from mgmt.contract.control import LAW
-from mgmt.registers.appeals.store import shown
+from mgmt.contract.control import LAW, Report
+from mgmt.registers.appeals.store import AppealView, shown
 from mgmt.registers.records.wrong_blocks import (
     OPENED,
     OUTCOMES,
@@ -47,6 +47,15 @@ WORDS = {"kept": "it stays blocked", "opened": "it is open now", "passed": "pass
 
 class ReportRefusal(Exception):
     """An answer is not noted; the message says why."""
+
+
+class Queue(NamedTuple):
+    """What the page shows.   waiting, answered  with how often each was reported"""
+
+    waiting: list[tuple[int, Report]]
+    n_waiting: int
+    answered: list[tuple[int, Report]]
+    appeals: list[AppealView]
 
 
 def add_reports(app: web.Application) -> None:
@@ -96,15 +105,23 @@ def _answer(conn: Connection, request: web.Request, form: SubmittedForm, referen
 
 
 async def _page(request: web.Request, session: Session, status: int = 200, alert: str = "") -> web.Response:
-    def load(conn: Connection) -> dict[str, Any]:
-        return {
-            "waiting": waiting_reports(conn, WAITING),
-            "answered": answered_reports(conn, ANSWERED),
-            "appeals": [(each, each.outcome or each.state) for each in shown(conn, APPEALS)],
-            "n_waiting": sum(n_waiting(conn, reason) for reason in REASONS),
-        }
+    def load(conn: Connection) -> Queue:
+        n = sum(n_waiting(conn, reason) for reason in REASONS)
+        return Queue(waiting_reports(conn, WAITING), n, answered_reports(conn, ANSWERED), shown(conn, APPEALS))
 
-    today = request.app[CLOCK]().astimezone(ZoneInfo(request.app[SETTINGS].zone)).date()
-    words = {"OUTCOMES": WORDS, "APPEALS": APPEAL_WORDS}
-    known = await read(request, load) | {"today": today, "may_answer": session.person.may(ANSWER)} | words
-    return page(request, "reports.html", status, session=session, alert=alert, **known)
+    queue = await read(request, load)
+    return page(
+        request,
+        "reports.html",
+        status,
+        session=session,
+        alert=alert,
+        waiting=queue.waiting,
+        answered=queue.answered,
+        appeals=[(each, each.outcome or each.state) for each in queue.appeals],
+        n_waiting=queue.n_waiting,
+        today=request.app[CLOCK]().astimezone(ZoneInfo(request.app[SETTINGS].zone)).date(),
+        may_answer=session.person.may(ANSWER),
+        OUTCOMES=WORDS,
+        APPEALS=APPEAL_WORDS,
+    )

@@ -9,7 +9,6 @@ Source: RFC 8908 (the API), RFC 8910 (how its address is announced).
 import json
 from datetime import datetime
 from ipaddress import ip_address
-from typing import Any
 
 from aiohttp import web
 
@@ -38,7 +37,7 @@ def add_captive(app: web.Application, portal_path: str) -> None:
     app.router.add_get(PATH, show)
 
 
-async def _state(request: web.Request) -> dict[str, Any]:
+async def _state(request: web.Request) -> dict[str, bool | int | str]:
     address = client_address(request.remote)
     if address is None:
         return {"captive": False}
@@ -46,7 +45,7 @@ async def _state(request: web.Request) -> dict[str, Any]:
     return {"captive": False} if found is None else state_of_line(found, request.app[CLOCK]())
 
 
-def state_of_line(subscriber: Subscriber, now: datetime) -> dict[str, Any]:
+def state_of_line(subscriber: Subscriber, now: datetime) -> dict[str, bool | int | str]:
     """captive; and, while the line is open, the seconds until it closes."""
     if lock_reason(subscriber.profile, now).name != "DEFAULT":
         return {"captive": True}

@@ -16,7 +16,6 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 
@@ -145,7 +144,7 @@ def page(
     session: Session | None = None,
     here: str = "",
     of_page: str = "",
-    **values: Any,
+    **values: object,
 ) -> web.Response:
     """A page of the family's.
 

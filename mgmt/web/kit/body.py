@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import zlib
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -30,7 +29,7 @@ async def read_body(request: web.Request, at_most: int, within_s: float) -> byte
         return await _limited(request, at_most).read()
 
 
-async def read_form(request: web.Request, at_most: int = MAX_FORM_OCTETS) -> Mapping[str, Any]:
+async def read_form(request: web.Request, at_most: int = MAX_FORM_OCTETS) -> Mapping[str, object]:
     """The fields of a form.   at_most  octets of it.   Raises what read_body() raises; 400 where it is not a form."""
     try:
         async with _within(BODY_S):
@@ -41,7 +40,7 @@ async def read_form(request: web.Request, at_most: int = MAX_FORM_OCTETS) -> Map
     return fields
 
 
-def _require_text(fields: Mapping[str, Any]) -> None:
+def _require_text(fields: Mapping[str, object]) -> None:
     """Raise UnicodeEncodeError for half a character, which a charset may spell and no page and no database can hold."""
     for key, value in fields.items():
         key.encode()

@@ -5,7 +5,6 @@ Source: Fetch §3.2 (Origin), W3C Fetch Metadata; OWASP ASVS 4.2.2 (CSRF).
 
 import hashlib
 import json
-from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -18,7 +17,7 @@ class Stale(Exception):
     """A form that replaces the whole of something, from a page that shows what someone has changed since."""
 
 
-def mark_of(*shown: Any) -> str:
+def mark_of(*shown: object) -> str:
     """What a page shows, as a hidden field of its form says it: another one means that it was changed meanwhile.
 
     shown  as JSON has it, sets in an order"""

@@ -117,7 +117,9 @@ class PageFrame(Generic[S]):
         request[_TYPED] = defaultdict(str, {key: value[: longest or self.longest] for key, value in fields.items()})
         return request[_TYPED]
 
-    def page(self, request: web.Request, template: str, status: int, session: S | None, **values: Any) -> web.Response:
+    def page(
+        self, request: web.Request, template: str, status: int, session: S | None, **values: object
+    ) -> web.Response:
         """A page.   session  of the one who reads it;   values  what the template shows"""
         shown = {"settings": request.app[SETTINGS], "path": self.path, "session": session, **values}
         text = self.templates.get_template(template).render(shown, typed=request.get(_TYPED, defaultdict(str)))

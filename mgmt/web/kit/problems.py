@@ -9,7 +9,6 @@ Source: RFC 9457, RFC 7493 §2.1, RFC 9110 §15, RFC 4918 §11.5 (507).
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from aiohttp import web
 
@@ -95,7 +94,7 @@ class Problem(Exception):
     kind  one of MEANINGS, where its status has several;   retry_s  when to ask again;   more  further keys"""
 
     def __init__(
-        self, status: int, detail: str, where: str, kind: str | None = None, retry_s: int | None = None, **more: Any
+        self, status: int, detail: str, where: str, kind: str | None = None, retry_s: int | None = None, **more: object
     ) -> None:
         super().__init__(f"{where}: {detail}")
         self.status, self.detail, self.where, self.more = status, detail, where, more

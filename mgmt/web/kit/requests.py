@@ -5,7 +5,7 @@ token may touch what the path names.
 """
 
 import asyncio
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from aiohttp import web
@@ -59,7 +59,7 @@ async def body_of(request: web.Request, shape: type[T]) -> T:
     return decode(octets, shape)
 
 
-def shown(found: Any, shape: type[T]) -> T:
+def shown(found: object, shape: type[T]) -> T:
     """What another room says, as the contract promises it.
 
     Raises msgspec.ValidationError where it differs: a fault of filterd"""

@@ -7,7 +7,7 @@ child has, judged in the transaction of the change; all caregivers see who did i
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
@@ -49,7 +49,7 @@ KINDS = {  # of an exception → the message that says what it is
 
 WHY = {"name": "family.child.known.by", "drawing": "family.child.known.by", "age": "family.child.age.text"}
 
-Said = Callable[[Mapping[str, str], datetime], dict[str, Any]]
+Said = Callable[[Mapping[str, str], datetime], Mapping[str, object]]
 
 
 class ChildView(NamedTuple):
@@ -161,19 +161,19 @@ def _why(conn: Connection, session: Session, number: int, did: str, key: str, t:
     return t.say(message, part=t.plain(part.words))
 
 
-def _named(fields: Mapping[str, str], _: datetime) -> dict[str, Any]:
+def _named(fields: Mapping[str, str], _: datetime) -> Mapping[str, object]:
     if not (name := name_in(fields)):
         raise BadPerson("name: none, or not printable; nothing changed; write a name in one line")
     return {"nickname": name}
 
 
-def _drawn(fields: Mapping[str, str], _: datetime) -> dict[str, Any]:
+def _drawn(fields: Mapping[str, str], _: datetime) -> Mapping[str, object]:
     if fields["drawing"] not in DRAWINGS:
         raise BadPerson("drawing: not one of the pictures here; nothing changed; choose one")
     return {"drawing": fields["drawing"]}
 
 
-def _aged(fields: Mapping[str, str], here: datetime) -> dict[str, Any]:
+def _aged(fields: Mapping[str, str], here: datetime) -> Mapping[str, object]:
     if fields["ages"] not in PRESETS:
         raise BadPerson("ages: not one of the ages here; nothing changed; choose one")
     return {"birth_year": born_of(fields["ages"], here)}
@@ -208,15 +208,18 @@ async def _page(request: web.Request, session: Session, status: int = 200, *, al
     except NoPerson:
         return page(request, "gone.html", 404, session=session)
     await catch_up(request, shown.revision)
-    chosen: dict[str, Any] = {
-        "ages": list(PRESETS),
-        "drawings_of": DRAWINGS,
-        "may": session.may(NEEDED),
-        "alert": alert,
-    }
-    in_force = request.app[IN_FORCE].revision
     return page(
-        request, "child.html", status, session=session, here=_back(number), shown=shown, in_force=in_force, **chosen
+        request,
+        "child.html",
+        status,
+        session=session,
+        here=_back(number),
+        shown=shown,
+        in_force=request.app[IN_FORCE].revision,
+        ages=list(PRESETS),
+        drawings_of=DRAWINGS,
+        may=session.may(NEEDED),
+        alert=alert,
     )
 
 

@@ -11,7 +11,7 @@ given to another; what nothing can enforce is not offered; both take the PIN, an
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
@@ -177,7 +177,7 @@ def _add(conn: Connection, session: Session, wished: ChildForm, now: datetime) -
     cards = plans.cards_of(conn, [line]).get(line, ())
     drawing = DRAWINGS[len(children_of(conn, account)) % len(DRAWINGS)]
     here = now.astimezone(ZoneInfo(rules.schedule.zone))
-    said: dict[str, Any] = {"nickname": wished.name, "drawing": drawing}
+    said: dict[str, object] = {"nickname": wished.name, "drawing": drawing}
     if wished.ages is not None:
         said["birth_year"], rules = born_of(wished.ages, here), PRESETS[wished.ages].added(rules)
     child = add_child(conn, account, said, rules)

@@ -11,7 +11,7 @@ Source: semantics §9; General Comment 25 of the Committee on the Rights of the 
 from collections import Counter
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
@@ -114,14 +114,18 @@ async def _page(request: web.Request, session: Session, status: int = 200, *, al
         report = await read(request, lambda conn: _own(conn, session, profile, t, local))
     except NoPerson:
         return page(request, "gone.html", 404, session=session)
-    shown: dict[str, Any] = {
-        "report": report,
-        "profile": profile,
-        "choices": DAYS,
-        "may": session.may(NEEDED),
-        "alert": alert,
-    }
-    return page(request, "report.html", status, session=session, here=f"/reports/{profile}", **shown)
+    return page(
+        request,
+        "report.html",
+        status,
+        session=session,
+        here=f"/reports/{profile}",
+        report=report,
+        profile=profile,
+        choices=DAYS,
+        may=session.may(NEEDED),
+        alert=alert,
+    )
 
 
 def _own(conn: Connection, session: Session, profile: int, t: Language, now: datetime) -> Report:

@@ -8,7 +8,7 @@ Source: ISO/IEC 18004 (QR code), by segno.
 """
 
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import segno
@@ -133,9 +133,18 @@ async def _page(request: web.Request, session: Session, status: int = 200, *, al
 
     n_good = sum(_state(each, now) == UNUSED for each in found)
     listed = [shown(each) for each in sorted(reversed(found), key=lambda each: _state(each, now) != UNUSED)[:LISTED]]
-    chosen: dict[str, Any] = {"counts": COUNTS, "lengths": MINUTES, "may": may, "alert": alert}
     return page(
-        request, "tickets.html", status, session=session, here="/tickets", tickets=listed, n_good=n_good, **chosen
+        request,
+        "tickets.html",
+        status,
+        session=session,
+        here="/tickets",
+        tickets=listed,
+        n_good=n_good,
+        counts=COUNTS,
+        lengths=MINUTES,
+        may=may,
+        alert=alert,
     )
 
 

@@ -13,10 +13,9 @@ import contextlib
 import hmac
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 
@@ -110,7 +109,7 @@ def _is_of_the_gateway(request: web.Request, secret: str | None) -> bool:
     return secret is not None and hmac.compare_digest(shown, secret.encode())
 
 
-async def _fields_of(request: web.Request) -> Any:
+async def _fields_of(request: web.Request) -> Mapping[str, object]:
     if request.content_type != "application/json":
         return await read_form(request)
     try:
