@@ -6,7 +6,6 @@ Invariants: nothing is kept, and nothing released, before two persons have signe
 
 from collections import defaultdict
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
@@ -69,16 +68,22 @@ async def release(request: web.Request, form: SubmittedForm) -> web.Response:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-async def _page(request: web.Request, session: Session, status: int = 200, **said: Any) -> web.Response:
+async def _page(
+    request: web.Request, session: Session, status: int = 200, *, alert: str = "", form: dict[str, str] | None = None
+) -> web.Response:
     found = await read(request, lambda conn: shown_holds(conn, N_SHOWN))
-    parts = {
-        "waiting": [each for each in found if each.state == WAITS],
-        "in_force": [each for each in found if each.state == IN_FORCE],
-        "over": [each for each in found if each.ended is not None],
-    }
-    may_propose = session.person.may(PERMISSION)
-    known: dict[str, Any] = {"form": defaultdict(str), "may_propose": may_propose, **parts}
-    return page(request, "holds.html", status, session=session, **(known | said))
+    return page(
+        request,
+        "holds.html",
+        status,
+        session=session,
+        alert=alert,
+        form=defaultdict(str) if form is None else form,
+        may_propose=session.person.may(PERMISSION),
+        waiting=[each for each in found if each.state == WAITS],
+        in_force=[each for each in found if each.state == IN_FORCE],
+        over=[each for each in found if each.ended is not None],
+    )
 
 
 def _wanted(form: dict[str, str], zone: str) -> NewHold:

@@ -68,13 +68,25 @@ async def _pin_page(
     back: str,
     why: Markup | None,
     refused: PinRefusal | None,
-    **asked: Any,
+    **asked: object,
 ) -> web.Response:
     is_new = not await has_pin(request, form.session.account)
-    shown: dict[str, Any] = {"action": action, "label": label, "back": back, "why": why, "kept": form.kept}
-    status = 200 if refused is None else 403
-    shown |= {"refused": refused, "is_new": is_new, "asks": False, "at_once": None, "is_proven": False} | asked
-    return page(request, "pin.html", status, session=form.session, here=back, of_page=form.page, **shown)
+    return page(
+        request,
+        "pin.html",
+        200 if refused is None else 403,
+        session=form.session,
+        here=back,
+        of_page=form.page,
+        action=action,
+        label=label,
+        back=back,
+        why=why,
+        kept=form.kept,
+        refused=refused,
+        is_new=is_new,
+        **{"asks": False, "at_once": None, "is_proven": False} | asked,
+    )
 
 
 def _until(request: web.Request, at_once: AtOnce | None) -> Markup | None:
@@ -96,17 +108,17 @@ async def once(request: web.Request, form: SubmittedForm, work: Callable[[Connec
 
 
 async def go_live(
-    request: web.Request, form: SubmittedForm, did: str, profiles: list[int], undo: list[list[Any]]
+    request: web.Request, form: SubmittedForm, did: str, profiles: list[int], undo: list[taps.UndoStep]
 ) -> bool:
     """Have a deed published and keep its receipt; False: it is stored, and not in force yet.
 
-    did  of the receipt's messages;   undo  [profile, how, revision], of mgmt.web.family.acts.taps.take_back()"""
+    did  of the receipt's messages;   undo  of mgmt.web.family.acts.taps.take_back()"""
     tapped_s = int(request.app[CLOCK]().timestamp())
     kept: dict[str, Any] = {"did": did, "profiles": profiles, "undo": undo, "tapped_s": tapped_s}
     is_live = True
     try:
         # What the deed has written says its revision: a tap does not wait for one more look into the database.
-        stored = max((revision for _, _, revision in undo), default=0)
+        stored = max((step.revision for step in undo), default=0)
         kept |= receipt_json(await publish(request.app, stored), request.app[SETTINGS].zone)
     except NotInForce:
         is_live = False

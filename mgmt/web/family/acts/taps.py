@@ -39,6 +39,14 @@ _REVISION = select(profiles.c.revision).where(profiles.c.id == bindparam("profil
 Undo = Mapping[str, Any]
 
 
+class UndoStep(NamedTuple):
+    """How what was done to a profile is undone, while its revision is still this one."""
+
+    profile: int
+    how: Undo
+    revision: int
+
+
 class TooSoon(NotNow):
     """The same finger again: what the last tap has closed is not opened by it."""
 

@@ -20,7 +20,7 @@ from mgmt.web.family.acts.access import deed_of, permitted, taken_back, viewed
 from mgmt.web.family.acts.cards import receipt_of
 from mgmt.web.family.acts.deeds import ask_pin, go_live, once
 from mgmt.web.family.acts.hour_edits import NeedsPin
-from mgmt.web.family.acts.taps import revision_of
+from mgmt.web.family.acts.taps import UndoStep, revision_of
 from mgmt.web.family.frame import PATH, SubmittedForm, language_of, moved, page
 from mgmt.web.family.in_force import IN_FORCE, catch_up
 from mgmt.web.family.pin import is_fresh
@@ -91,7 +91,7 @@ async def _make(request: web.Request, form: SubmittedForm, did: str, *, is_prove
     """Raises NeedsPin"""
     now, zone, session = request.app[CLOCK](), request.app[SETTINGS].zone, form.session
 
-    def store_it(conn: Connection) -> list[list[object]]:
+    def store_it(conn: Connection) -> list[UndoStep]:
         calendar = plans.calendar_of(conn, session.account)
         follows = plans.follows_announced(conn, session.account)
         if did == "save":
@@ -100,7 +100,7 @@ async def _make(request: web.Request, form: SubmittedForm, did: str, *, is_prove
             follows = bool(form.fields["follows"])
         after = _CHANGES[did](form, calendar)
         made = calendars.put_dates(conn, session, after, follows, now, zone, is_proven=is_proven)
-        return [[profile, how, revision_of(conn, profile)] for profile, how in made]
+        return [UndoStep(profile, how, revision_of(conn, profile)) for profile, how in made]
 
     try:
         made = await once(request, form, store_it)
@@ -110,7 +110,7 @@ async def _make(request: web.Request, form: SubmittedForm, did: str, *, is_prove
         return await _page(request, session, 422, alert="family.days.wrong")
     except Stale:
         return await _page(request, session, 409, alert="family.stale")
-    await go_live(request, form, "hours", [each[0] for each in made], made)  # type: ignore[misc]
+    await go_live(request, form, "hours", [step.profile for step in made], made)
     return moved(request, "/days")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import date, datetime, time
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
@@ -25,7 +25,7 @@ from mgmt.web.family.acts.cards import drawing_of, lack_of, receipt_of
 from mgmt.web.family.acts.deeds import ask_pin, ask_sure, go_live, once
 from mgmt.web.family.acts.draft import LEARNING, STEPS, USUAL, Draft, Unfit, draft_of, draft_of_card
 from mgmt.web.family.acts.hour_edits import Edit, NeedsPin
-from mgmt.web.family.acts.taps import revision_of
+from mgmt.web.family.acts.taps import UndoStep, revision_of
 from mgmt.web.family.filter_state import closable_of
 from mgmt.web.family.frame import PATH, SubmittedForm, language_of, moved, number_of, page
 from mgmt.web.family.hours.dates import city_names
@@ -185,12 +185,12 @@ async def _make(request: web.Request, form: SubmittedForm, edit: Edit, *, is_pro
     """Raises NeedsPin"""
     profile, now, session = profile_of(request), request.app[CLOCK](), form.session
 
-    def store_it(conn: Connection) -> list[Any]:
+    def store_it(conn: Connection) -> UndoStep:
         before = state_now(conn, session.account, profile, now)
         how = edits.make(conn, session, profile, edit, now, is_proven=is_proven)
         if form.fields["sure"] == NEXT_TIME:
             how = {**how, **wait_for_the_next(conn, session, profile, before, now)}
-        return [profile, how, revision_of(conn, profile)]
+        return UndoStep(profile, how, revision_of(conn, profile))
 
     try:
         made = await once(request, form, store_it)

@@ -7,7 +7,6 @@ Source: semantics §9.
 
 import sys
 from collections.abc import Iterable
-from typing import Any
 
 from aiohttp import web
 from sqlalchemy import Connection
@@ -80,11 +79,11 @@ async def undo(request: web.Request, form: SubmittedForm) -> web.Response:
 async def _do(request: web.Request, form: SubmittedForm, did: str, profiles: Iterable[int]) -> web.Response:
     now, session = request.app[CLOCK](), form.session
 
-    def store_it(conn: Connection) -> list[Any]:
+    def store_it(conn: Connection) -> list[taps.UndoStep]:
         made = []
         for profile in profiles:
             how = taps.make(conn, session, did, profile, form.fields, now)
-            made.append([profile, dict(how), taps.revision_of(conn, profile)] if how else [profile, {}, 0])
+            made.append(taps.UndoStep(profile, dict(how), taps.revision_of(conn, profile) if how else 0))
         return made
 
     try:
@@ -98,8 +97,8 @@ async def _do(request: web.Request, form: SubmittedForm, did: str, profiles: Ite
     except BadProfile:  # more names of its own, or more exceptions, than fit
         many = "family.rules.many" if did == "answer-page" else "family.tap.many"
         return await _home(request, session, 409, alert=many)
-    back = [each for each in done if each[1]]
-    return await _shown(request, await go_live(request, form, did, [each[0] for each in done], back))
+    back = [step for step in done if step.how]
+    return await _shown(request, await go_live(request, form, did, [step.profile for step in done], back))
 
 
 async def _shown(request: web.Request, is_live: bool) -> web.Response:

@@ -8,7 +8,7 @@ a name that a family adds is shown as it is compared.
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from aiohttp import web
 from markupsafe import Markup
@@ -20,7 +20,7 @@ from mgmt.web.family.acts.cards import drawing_of, lack_of, receipt_of
 from mgmt.web.family.acts.deeds import ask_pin, go_live, once
 from mgmt.web.family.acts.links import name_of, service_of
 from mgmt.web.family.acts.rule_edits import Opening, OpeningRefusal, Wished, make
-from mgmt.web.family.acts.taps import revision_of
+from mgmt.web.family.acts.taps import UndoStep, revision_of
 from mgmt.web.family.filter_state import closable_of
 from mgmt.web.family.frame import PATH, SubmittedForm, language_of, moved, page
 from mgmt.web.family.in_force import IN_FORCE, catch_up
@@ -111,9 +111,9 @@ async def _make(request: web.Request, form: SubmittedForm, wished: Wished, *, is
     """Raises OpeningRefusal"""
     profile, now, session = profile_of(request), request.app[CLOCK](), form.session
 
-    def store_it(conn: Connection) -> list[Any]:
+    def store_it(conn: Connection) -> UndoStep:
         how = make(conn, session, profile, wished, now, is_proven=is_proven)
-        return [profile, how, revision_of(conn, profile)]
+        return UndoStep(profile, how, revision_of(conn, profile))
 
     try:
         made = await once(request, form, store_it)
