@@ -7,7 +7,6 @@ from support.system.daemon import Daemon
 
 from filterd.commands.lawful import ANSWERS, KINDS
 from mgmt.registers.lawful import shapes
-from mgmt.web.api.lawful import Kind
 
 
 @pytest.mark.services
@@ -32,4 +31,4 @@ def test_a_request_is_recorded_answered_listed_and_exported(daemon: Daemon) -> N
 
 
 def test_it_offers_what_the_register_takes_from_one_person() -> None:
-    assert get_args(Kind) == KINDS and set(ANSWERS) == set(shapes.ANSWERS) - set(shapes.OF_TWO)
+    assert get_args(shapes.Kind) == KINDS and set(ANSWERS) == set(shapes.ANSWERS) - set(shapes.OF_TWO)

@@ -6,8 +6,17 @@ from typing import get_args
 import pytest
 
 from mgmt.contract.errors import BadRequest
-from mgmt.registers.lawful.shapes import ANSWERS, KINDS, MAX_CHARACTERS, OF_TWO, check_choice, check_day, check_text
-from mgmt.web.api.lawful import Answer, Kind
+from mgmt.registers.lawful.shapes import (
+    ANSWERS,
+    KINDS,
+    MAX_CHARACTERS,
+    OF_TWO,
+    Answer,
+    Kind,
+    check_choice,
+    check_day,
+    check_text,
+)
 
 TODAY = date(2026, 8, 4)
 

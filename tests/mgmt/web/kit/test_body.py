@@ -70,7 +70,7 @@ async def test_a_form_has_four_kilobytes(server: Any) -> None:
 
 async def test_a_form_has_as_many_octets_as_its_page_says() -> None:
     async def form(request: web.Request) -> web.Response:
-        return web.Response(text=str(len((await read_form(request, 100_000))["token"])))
+        return web.Response(text=str(len(str((await read_form(request, 100_000))["token"]))))
 
     app = web.Application(middlewares=[problems])
     app.router.add_post("/form", form)
