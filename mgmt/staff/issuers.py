@@ -8,9 +8,10 @@ Source: Unicode normalization forms (UAX #15).
 import unicodedata
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, NamedTuple
+from itertools import starmap
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from mgmt.ledger.event import STAFF, Actor, Event, Value
 from mgmt.ledger.store import append
@@ -20,6 +21,9 @@ from parental.store.schema.access import issuer_keys, issuers
 KEY_OCTETS = 32  # Ed25519 (RFC 8032 §5.1.5)
 MAX_NAME_CHARACTERS = 80
 _SCRIPTS = ("LATIN", "ARABIC")  # of names that need not be known: English and Urdu
+
+
+_ALL = select(*issuers.c["name", "categories", "scopes", "contact", "is_active"])
 
 
 class Issuer(NamedTuple):
@@ -59,7 +63,7 @@ def put_issuer(conn: Connection, issuer: Issuer, by: Actor, at: datetime) -> Non
             f"issuer: {issuer.name!r:.40} is no name; not put; write 1 to {MAX_NAME_CHARACTERS} characters"
         )
     refuse_like(conn, issuer.name)
-    values: dict[str, Any] = {
+    values: dict[str, str | bool | None] = {
         "categories": joined(issuer.categories),
         "scopes": joined(issuer.scopes),
         "contact": issuer.contact,
@@ -78,8 +82,8 @@ def know_issuer(conn: Connection, name: str, by: Actor, at: datetime) -> None:
 
 
 def find_issuer(conn: Connection, name: str) -> Issuer | None:
-    row = conn.execute(select(issuers).where(issuers.c.name == name)).one_or_none()
-    return None if row is None else _issuer_of(row)
+    row = conn.execute(_ALL.where(issuers.c.name == name)).one_or_none()
+    return None if row is None else _issuer_of(*row)
 
 
 def folded(name: str) -> str:
@@ -111,7 +115,7 @@ def refuse_unreadable(name: str) -> None:
 
 def list_issuers(conn: Connection) -> list[Issuer]:
     """All issuers, by name."""
-    return [_issuer_of(row) for row in conn.execute(select(issuers).order_by(issuers.c.name))]
+    return list(starmap(_issuer_of, conn.execute(_ALL.order_by(issuers.c.name))))
 
 
 def put_key(conn: Connection, key: IssuerKey, by: Actor, at: datetime) -> None:
@@ -156,5 +160,5 @@ def parted(column: str | None) -> frozenset[str] | None:
     return None if column is None else frozenset(column.split())
 
 
-def _issuer_of(row: Row[Any]) -> Issuer:
-    return Issuer(row.name, parted(row.categories), parted(row.scopes), row.contact, row.is_active)
+def _issuer_of(name: str, categories: str | None, scopes: str | None, contact: str, is_active: bool) -> Issuer:
+    return Issuer(name, parted(categories), parted(scopes), contact, is_active)

@@ -8,9 +8,10 @@ code counts once, for a few days, and a new one ends the one before.
 import re
 import secrets
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from itertools import starmap
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from mgmt.ledger.event import STAFF, Actor, Event, Value
 from mgmt.ledger.store import append
@@ -46,6 +47,9 @@ LATEST_END = timedelta(days=3653)  # ten years: a later one is a slip of the pen
 MAX_NAME_CHARACTERS = 80
 MAX_MAIL_CHARACTERS = 254  # RFC 5321 §4.5.3.1.3, without its brackets
 MAIL = re.compile(r"[^\s@<>\"]+@[^\s@<>\"]+")
+
+
+_ALL = select(*staff.c["id", "name", "mail", "role", "group", "state", "last_login_s", "ends_s"])
 
 
 class Person(NamedTuple):
@@ -102,7 +106,7 @@ def add_person(
     if not 0 < len(name) <= MAX_NAME_CHARACTERS or not name.isprintable():
         raise Unfit(f"name: {name!r:.40} is not a name; not added; write 1 to {MAX_NAME_CHARACTERS} characters")
     group, ends_s = _fit_group(role, group), _fit_end(ends, at)
-    if _row(conn, mail) is not None:
+    if _find(conn, mail) is not None:
         raise Unfit(f"{mail}: is of the desk already; not added; see: filterd staff list")
     row = {"name": name, "mail": mail, "role": role, "group": group, "state": ACTIVE, "ends_s": ends_s}
     stored = conn.execute(insert(staff).values(**row, created_s=int(at.timestamp())))
@@ -167,20 +171,20 @@ def set_end(conn: Connection, mail: str, ends: datetime | None, by: Actor, at: d
 
 def list_people(conn: Connection) -> list[Person]:
     """All people, also those who are disabled or have ended, by number."""
-    return [_person(row) for row in conn.execute(select(staff).order_by(staff.c.id))]
+    return list(starmap(_person, conn.execute(_ALL.order_by(staff.c.id))))
 
 
 def find_person(conn: Connection, mail: str) -> Person:
     """Raises LookupError."""
-    row = _row(conn, mail.strip().lower())
-    if row is None:
+    found = _find(conn, mail.strip().lower())
+    if found is None:
         raise LookupError(f"{mail[:40]!r}: no person of the desk has it; nothing done; see: filterd staff list")
-    return _person(row)
+    return found
 
 
 def get_person(conn: Connection, number: int) -> Person:
     """The person of a number that the database holds."""
-    return _person(conn.execute(select(staff).where(staff.c.id == number)).one())
+    return _person(*conn.execute(_ALL.where(staff.c.id == number)).one())
 
 
 def plain_mail(written: str) -> str:
@@ -253,10 +257,20 @@ def _end_text(ends_s: int | None) -> str | None:
     return None if ends_s is None else datetime.fromtimestamp(ends_s, UTC).isoformat()
 
 
-def _row(conn: Connection, mail: str) -> Row[Any] | None:
-    return conn.execute(select(staff).where(staff.c.mail == mail)).one_or_none()
+def _find(conn: Connection, mail: str) -> Person | None:
+    row = conn.execute(_ALL.where(staff.c.mail == mail)).one_or_none()
+    return None if row is None else _person(*row)
 
 
-def _person(row: Row[Any]) -> Person:
-    last = None if row.last_login_s is None else datetime.fromtimestamp(row.last_login_s, UTC)
-    return Person(row.id, row.name, row.mail, row.role, row.group, row.state, last, row.ends_s)
+def _person(
+    number: int,
+    name: str,
+    mail: str,
+    role: str,
+    group: str,
+    state: str,
+    last_login_s: int | None,
+    ends_s: int | None,
+) -> Person:
+    last = None if last_login_s is None else datetime.fromtimestamp(last_login_s, UTC)
+    return Person(number, name, mail, role, group, state, last, ends_s)

@@ -13,7 +13,7 @@ from mgmt.ledger.event import STAFF, Actor, Event
 from mgmt.ledger.store import append
 from mgmt.staff.issuers import Issuer, folded, list_issuers, list_keys
 from mgmt.staff.people import ACTIVE, Person, list_people
-from mgmt.staff.tokens import iter_tokens, token_json
+from mgmt.staff.tokens import TokenRow, iter_tokens, token_json
 from parental.store.schema.orders import orders
 from parental.store.schema.staff import passkeys, staff, staff_passwords
 
@@ -105,7 +105,7 @@ def _notes_of_person(person: Person, credentials: list[str], since: datetime, no
     return notes
 
 
-def _notes_of_token(token: Any, now: datetime) -> list[str]:
+def _notes_of_token(token: TokenRow, now: datetime) -> list[str]:
     if token.expires <= now:
         return ["has ended"]
     notes = [f"ends within {SOON.days} days"] if token.expires - now < SOON else []

@@ -102,7 +102,8 @@ def make_token(
         )
     roles, scopes = " ".join(sorted(set(wanted.roles))), joined(wanted.scopes)
     secret, expires = secrets.token_urlsafe(TOKEN_OCTETS), at + wanted.life
-    row: dict[str, Any] = {
+    expires_s = int(expires.timestamp())
+    row = {
         "sha256": digest(secret),
         "roles": roles,
         "scopes": scopes,
@@ -110,13 +111,13 @@ def make_token(
         "issuer": wanted.issuer,
         "label": wanted.label,
         "created_s": int(at.timestamp()),
-        "expires_s": int(expires.timestamp()),
+        "expires_s": expires_s,
         "made_by": f"{by.kind} {by.name}",
     }
     stored = conn.execute(insert(tokens).values(row))
     assert stored.inserted_primary_key is not None
     number = int(stored.inserted_primary_key[0])
-    said: dict[str, Value] = {"role": roles, "expires_s": row["expires_s"]}
+    said: dict[str, Value] = {"role": roles, "expires_s": expires_s}
     said |= {"scopes": scopes} if scopes is not None else {}
     said |= {"issuer": wanted.issuer} if wanted.issuer else {}
     about: dict[str, Value] = {"token": number}
