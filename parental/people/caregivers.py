@@ -13,9 +13,8 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from parental.people.accounts import get_account, one_line
 from parental.people.phones import SealedPhone
@@ -42,6 +41,10 @@ class Caregiver:
     has_phone: bool
 
 
+_SHOWN = [*caregivers.c["id", "account", "nickname", "role", "state", "invited_by"], caregivers.c.phone.is_not(None)]
+_ALL = select(*_SHOWN)
+
+
 def invite(
     conn: Connection,
     account: int,
@@ -58,7 +61,8 @@ def invite(
     get_account(conn, account)
     _known(role)
     there = caregivers_of(conn, account)
-    row: dict[str, Any] = {"nickname": one_line("nickname", nickname), "role": role, "state": INVITED, "invited_by": by}
+    row: dict[str, object] = {"nickname": one_line("nickname", nickname), "role": role}
+    row |= {"state": INVITED, "invited_by": by}
     code = base64.b32encode(secrets.token_bytes(CODE_OCTETS)).decode("ascii").lower()
     row |= {"invitation": _digest(code), "invitation_ends_s": int((at + INVITATION).timestamp())}
     row["invited_s"] = int(at.timestamp())
@@ -89,16 +93,16 @@ def accept(conn: Connection, code: str, at: datetime) -> Caregiver:
 
 def by_phone(conn: Connection, digest: bytes, at: datetime) -> list[Caregiver]:
     """Who has a telephone number, active or with an invitation that holds, in the order of the invitations."""
-    chosen = select(caregivers).where(caregivers.c.phone_digest == digest).order_by(caregivers.c.id)
+    chosen = _ALL.where(caregivers.c.phone_digest == digest).order_by(caregivers.c.id)
     invited = (caregivers.c.state == INVITED) & (caregivers.c.invitation_ends_s > at.timestamp())
-    return [_of(row) for row in conn.execute(chosen.where((caregivers.c.state == ACTIVE) | invited))]
+    return [Caregiver(*row) for row in conn.execute(chosen.where((caregivers.c.state == ACTIVE) | invited))]
 
 
 def with_same_phone(conn: Connection, caregiver: int) -> list[Caregiver]:
     """The active caregivers of all households that have the telephone of one, who is among them."""
     own = select(caregivers.c.phone_digest).where(caregivers.c.id == caregiver).scalar_subquery()
-    chosen = select(caregivers).where(caregivers.c.phone_digest == own, caregivers.c.state == ACTIVE)
-    return [_of(row) for row in conn.execute(chosen.order_by(caregivers.c.id))]
+    chosen = _ALL.where(caregivers.c.phone_digest == own, caregivers.c.state == ACTIVE)
+    return [Caregiver(*row) for row in conn.execute(chosen.order_by(caregivers.c.id))]
 
 
 def accept_by_phone(conn: Connection, caregiver: int) -> None:
@@ -121,7 +125,7 @@ def remove_caregiver(conn: Connection, account: int, caregiver: int) -> Caregive
     """End what a caregiver may do, or an invitation.   Raises NoPerson; BadPerson for the last owner"""
     found = get_caregiver(conn, account, caregiver)
     _refuse_last(conn, found, OWNER, "not removed")
-    gone: dict[str, Any] = {"state": REMOVED, "phone": None, "phone_digest": None, "answers_by_message": False}
+    gone: dict[str, object] = {"state": REMOVED, "phone": None, "phone_digest": None, "answers_by_message": False}
     gone |= {"invitation": None, "invitation_ends_s": None}
     conn.execute(update(caregivers).where(caregivers.c.id == caregiver).values(**gone))
     return found
@@ -129,22 +133,23 @@ def remove_caregiver(conn: Connection, account: int, caregiver: int) -> Caregive
 
 def get_caregiver(conn: Connection, account: int, caregiver: int) -> Caregiver:
     """One who is invited or active.   Raises NoPerson, also for one of another account"""
-    chosen = select(caregivers).where(caregivers.c.id == caregiver, caregivers.c.account == account)
+    chosen = _ALL.where(caregivers.c.id == caregiver, caregivers.c.account == account)
     row = conn.execute(chosen.where(caregivers.c.state != REMOVED)).one_or_none()
     if row is None:
         raise NoPerson(f"caregiver {caregiver}: not one of account {account}; nothing done; see its list of caregivers")
-    return _of(row)
+    return Caregiver(*row)
 
 
 def caregivers_of(conn: Connection, account: int) -> list[Caregiver]:
     """Who is invited or active in an account, in the order of the invitations."""
-    chosen = select(caregivers).where(caregivers.c.account == account, caregivers.c.state != REMOVED)
-    return [_of(row) for row in conn.execute(chosen.order_by(caregivers.c.id))]
+    chosen = _ALL.where(caregivers.c.account == account, caregivers.c.state != REMOVED)
+    return [Caregiver(*row) for row in conn.execute(chosen.order_by(caregivers.c.id))]
 
 
-def _with_phone(conn: Connection, account: int, phone: SealedPhone) -> Row[Any] | None:
-    chosen = select(caregivers).where(caregivers.c.account == account, caregivers.c.phone_digest == phone.digest)
-    return conn.execute(chosen).one_or_none()
+def _with_phone(conn: Connection, account: int, phone: SealedPhone) -> Caregiver | None:
+    chosen = _ALL.where(caregivers.c.account == account, caregivers.c.phone_digest == phone.digest)
+    row = conn.execute(chosen).one_or_none()
+    return None if row is None else Caregiver(*row)
 
 
 def keep_last_school(conn: Connection, account: int, caregiver: int) -> None:
@@ -169,8 +174,3 @@ def _known(role: str) -> None:
 
 def _digest(code: str) -> bytes:
     return hashlib.sha256(code.encode("utf-8", "surrogatepass")).digest()
-
-
-def _of(row: Row[Any]) -> Caregiver:
-    has_phone = row.phone is not None
-    return Caregiver(row.id, row.account, row.nickname, row.role, row.state, row.invited_by, has_phone)

@@ -100,7 +100,9 @@ def belongings(conn: Connection, child: Child) -> list[dict[str, Any]]:
     held = (
         select(addresses).where(addresses.c.profile == child.profile).order_by(addresses.c.version, addresses.c.first)
     )
-    return found + [{"line": row.line, "prefix": str(network_of(row))} for row in conn.execute(held)]
+    return found + [
+        {"line": row.line, "prefix": str(network_of(row.first, row.prefix_length))} for row in conn.execute(held)
+    ]
 
 
 def assign_line(conn: Connection, account: int, line: int, child: Child | None) -> None:

@@ -9,9 +9,9 @@ import base64
 import re
 import secrets
 from ipaddress import IPv6Network
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select
 
 from fastpath.images.subscribers import device_address
 from parental.policy.addresses import release
@@ -23,6 +23,15 @@ from parental.store.schema.lines import devices
 MAX_DEVICES = 64  # of a line; a family has a dozen, a school gives its tablets one between them
 TOKEN_OCTETS = 16
 _NAME = re.compile("[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
+
+
+class Device(NamedTuple):
+    """A device that has a token.   address  that images have for it;   profile  None: the line's"""
+
+    line: int
+    name: str
+    address: str
+    profile: int | None
 
 
 def put_device(conn: Connection, subscriber: int, name: str) -> str:
@@ -57,9 +66,10 @@ def delete_device(conn: Connection, subscriber: int, name: str) -> None:
     _forget(conn, found, touch(conn, found.profile or home))
 
 
-def find_device(conn: Connection, subscriber: int, name: str) -> Row[Any] | None:
-    """The row of a device that has a token."""
-    return conn.execute(select(devices).where(_is_it(subscriber, name))).one_or_none()
+def find_device(conn: Connection, subscriber: int, name: str) -> Device | None:
+    """A device that has a token."""
+    row = conn.execute(select(*devices.c[Device._fields]).where(_is_it(subscriber, name))).one_or_none()
+    return None if row is None else Device._make(row)
 
 
 def device_names(conn: Connection, subscriber: int) -> list[str]:
@@ -68,7 +78,7 @@ def device_names(conn: Connection, subscriber: int) -> list[str]:
     return list(rows.scalars())
 
 
-def _forget(conn: Connection, found: Row[Any] | None, revision: int) -> None:
+def _forget(conn: Connection, found: Device | None, revision: int) -> None:
     if found is not None:
         release(conn, [IPv6Network(found.address)], revision)
         conn.execute(delete(devices).where(_is_it(found.line, found.name)))

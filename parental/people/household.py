@@ -37,7 +37,7 @@ class Event(NamedTuple):
     child_name: str | None
 
 
-def note(conn: Connection, account: int, by: By, action: str, about: Mapping[str, Any], at: datetime) -> None:
+def note(conn: Connection, account: int, by: By, action: str, about: Mapping[str, object], at: datetime) -> None:
     """Write down what was done.   conn: the transaction of the change;   about  numbers, and names of devices"""
     row = {"by_kind": by.kind, "by_name": by.name, "by_role": by.role, "child_name": _child_name(conn, about)}
     said = json.dumps(dict(about), sort_keys=True)
@@ -46,7 +46,7 @@ def note(conn: Connection, account: int, by: By, action: str, about: Mapping[str
     )
 
 
-def _child_name(conn: Connection, about: Mapping[str, Any]) -> str | None:
+def _child_name(conn: Connection, about: Mapping[str, object]) -> str | None:
     if "child" not in about:
         return None
     return conn.execute(select(children.c.nickname).where(children.c.id == about["child"])).scalar_one_or_none()
@@ -60,7 +60,7 @@ def history(conn: Connection, account: int, before: int | None = None) -> list[E
     return list(map(Event._make, conn.execute(chosen.order_by(household_events.c.id.desc()).limit(PAGE))))
 
 
-def count_of(conn: Connection, account: int, about: Mapping[str, Any], since_s: int) -> Mapping[str, int]:
+def count_of(conn: Connection, account: int, about: Mapping[str, object], since_s: int) -> Mapping[str, int]:
     """What was done about exactly this since a time: action → how often."""
     mine = household_events.c.account == account, household_events.c.about == json.dumps(dict(about), sort_keys=True)
     chosen = select(household_events.c.action, func.count()).where(*mine, household_events.c.time_s >= since_s)

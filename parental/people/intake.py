@@ -80,7 +80,7 @@ def _known(conn: Connection, numbers: Sequence[int]) -> dict[int, LineSpec]:
         chosen = numbers[begin : begin + BATCH]
         held: dict[int, list[Network]] = {}
         for row in conn.execute(select(addresses).where(addresses.c.line.in_(chosen))):
-            held.setdefault(row.line, []).append(network_of(row))
+            held.setdefault(row.line, []).append(network_of(row.first, row.prefix_length))
         for row in conn.execute(select(lines).where(lines.c.id.in_(chosen))):
             line = Subscriber(row.id, row.label, tuple(held.get(row.id, ())))
             found[row.id] = LineSpec(line, row.province, row.account)
@@ -154,7 +154,7 @@ def _why_not(conn: Connection, wanted: LineSpec, there: _TakenNumbers, taken: li
         holder = holder_of(conn, prefix)
         if holder is not None:
             return (
-                f"prefix: {prefix} shares addresses with {network_of(holder)} of subscriber {holder.line}; not taken; "
+                f"prefix: {prefix} shares addresses with {holder.network} of subscriber {holder.line}; not taken; "
                 "release it there first"
             )
         if _meets(_span(prefix), taken):

@@ -19,10 +19,10 @@ from sqlalchemy import Connection, and_, bindparam, exists, select
 from fastpath.dns.device_option import is_device
 from parental.people.accounts import lines_of
 from parental.people.caregivers import ACTIVE, SCHOOL
-from parental.policy.addresses import network_of
+from parental.policy.addresses import held_by
 from parental.policy.profiles import prefixes_of
 from parental.policy.subscriber import Network
-from parental.store.schema.lines import addresses, devices, line_names, lines
+from parental.store.schema.lines import devices, line_names, lines
 from parental.store.schema.people import caregivers, children
 
 # what the resolver alone enforces; soft hours are some that leave a category open
@@ -43,7 +43,6 @@ class Level(enum.Enum):
 
 _NAMED = select(line_names.c.line).join(lines, lines.c.id == line_names.c.line)
 _NAMED = _NAMED.where(lines.c.profile == bindparam("profile")).limit(1)
-_HELD = select(addresses).where(addresses.c.line == bindparam("line"))
 _OWNERS = select(
     exists().where(
         caregivers.c.account == bindparam("account"), caregivers.c.role == SCHOOL, caregivers.c.state == ACTIVE
@@ -82,19 +81,19 @@ def free_lines(conn: Connection, account: int) -> list[FreeLine]:
 def offers(conn: Connection, line: int) -> Offer:
     """What a line can be offered.   Cost: seven index look-ups"""
     row = conn.execute(select(lines).where(lines.c.id == line)).one()
-    held = conn.execute(select(addresses).where(addresses.c.line == line)).all()
+    held = held_by(conn, line)
     has_tokens = conn.execute(select(devices.c.name).where(devices.c.line == line).limit(1)).first() is not None
     has_name = conn.execute(select(line_names.c.line).where(line_names.c.line == line).limit(1)).first() is not None
-    apart = any(each.profile is not None or is_named(network_of(each)) for each in held)
+    apart = any(each.profile is not None or is_named(each.network) for each in held)
     level = level_of(conn, line, row.account, row.profile)
-    rules = ALL if has_name else _rules(network_of(each) for each in held) or (NAMES if has_tokens else ())
+    rules = ALL if has_name else _rules(each.network for each in held) or (NAMES if has_tokens else ())
     given = [*(["line"] if held or has_name else []), *(["device"] if apart or has_tokens or len(held) > 1 else [])]
     return Offer(level, rules, tuple(given))
 
 
 def level_of(conn: Connection, line: int, account: int, profile: int) -> Level:
     """What a line is.   account, profile  of the line.   Cost: two statements, which are made once"""
-    held = [row.profile is not None or is_named(network_of(row)) for row in conn.execute(_HELD, {"line": line})]
+    held = [each.profile is not None or is_named(each.network) for each in held_by(conn, line)]
     is_school, is_childs = conn.execute(_OWNERS, {"account": account, "profile": profile}).one()
     if is_school:
         return Level.SCHOOL

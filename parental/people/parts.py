@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from parental.people.accounts import lines_of
 from parental.people.children import Child, assign_device, assign_line, assign_prefix
 from parental.people.levels import free_lines, is_named
-from parental.policy.addresses import network_of
+from parental.policy.addresses import held_by, network_of
 from parental.policy.subscriber import Network
 from parental.store.schema.lines import addresses, devices, lines
 
@@ -65,7 +65,7 @@ def parts_of(conn: Connection, child: Child) -> list[Part]:
     return [
         *(Part(row.id, row.label) for row in conn.execute(whole)),
         *(Part(row.line, row.label, device=row.name) for row in conn.execute(named)),
-        *(Part(row.line, row.label, prefix=network_of(row)) for row in conn.execute(held)),
+        *(Part(row.line, row.label, prefix=network_of(row.first, row.prefix_length)) for row in conn.execute(held)),
     ]
 
 
@@ -77,10 +77,9 @@ def free_parts(conn: Connection, account: int) -> list[Part]:
         found += [
             Part(line.id, line.label, device=name) for name in conn.execute(named.order_by(devices.c.name)).scalars()
         ]
-        held = select(addresses).where(addresses.c.line == line.id).order_by(addresses.c.version, addresses.c.first)
-        rows = conn.execute(held).all()
-        free = [network_of(row) for row in rows if row.profile is None]
-        found += [Part(line.id, line.label, prefix=each) for each in free if len(rows) > 1 or is_named(each)]
+        held = held_by(conn, line.id)
+        free = [each.network for each in held if each.profile is None]
+        found += [Part(line.id, line.label, prefix=each) for each in free if len(held) > 1 or is_named(each)]
     return found
 
 

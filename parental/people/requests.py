@@ -10,9 +10,9 @@ holds; the name of a page stands in its request alone, and goes with it.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from parental.store.errors import BadProfile, NotNow
 from parental.store.schema.requests import requests
@@ -87,7 +87,7 @@ def open_requests(conn: Connection, account: int, at: datetime) -> list[Request]
 def requests_of(conn: Connection, account: int, limit: int = PAGE) -> list[Request]:
     """The newest of a household that are kept, the newest first."""
     mine = select(requests).where(requests.c.account == account).order_by(requests.c.id.desc()).limit(limit)
-    return [_request(row) for row in conn.execute(mine)]
+    return [Request(**row._mapping) for row in conn.execute(mine)]
 
 
 def newest(conn: Connection, profile: int) -> Request | None:
@@ -144,8 +144,4 @@ def _is_open(at: datetime) -> ColumnElement[bool]:
 
 
 def _of(conn: Connection, *chosen: ColumnElement[bool]) -> list[Request]:
-    return [_request(row) for row in conn.execute(select(requests).where(*chosen).order_by(requests.c.id))]
-
-
-def _request(row: Row[Any]) -> Request:
-    return Request(**row._mapping)
+    return [Request(**row._mapping) for row in conn.execute(select(requests).where(*chosen).order_by(requests.c.id))]

@@ -159,7 +159,7 @@ def _load(conn: Connection, rows: Sequence[Row[Any]]) -> list[Subscriber]:
     held = held.where(addresses.c.line.in_(select(lines.c.id).where(_between(rows))))
     prefixes: dict[int, list[Network]] = {}
     for row in conn.execute(held.order_by(addresses.c.version, addresses.c.first)).all():
-        prefixes.setdefault(row.line, []).append(network_of(row))
+        prefixes.setdefault(row.line, []).append(network_of(row.first, row.prefix_length))
     known = _profiles(conn, rows)
     return [Subscriber(row.id, row.label, tuple(prefixes.get(row.id, ())), known[row.profile]) for row in rows]
 

@@ -89,8 +89,10 @@ async def _profile_at(request: web.Request, address: str) -> int | None:
 
 def _holding(conn: Connection, address: str) -> int | None:
     held = holder_of(conn, ip_network(ip_address(address)))
-    if held is None or held.profile is not None:
-        return None if held is None else int(held.profile)
+    if held is None:
+        return None
+    if held.profile is not None:
+        return held.profile
     return int(conn.execute(select(lines.c.profile).where(lines.c.id == held.line)).scalar_one())
 
 
