@@ -8,10 +8,11 @@ import io
 import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mgmt.text.cells import plain_cell
 
+Cell = str | int | None
 FIELDS = (
     "time",
     "channel",
@@ -37,13 +38,13 @@ class Form(NamedTuple):
     media_type: str
     head: str
     around: tuple[str, ...]
-    cell: Callable[[Any], str]
+    cell: Callable[[Cell], str]
 
-    def rows(self, records: Iterable[Mapping[str, Any]]) -> str:
+    def rows(self, records: Iterable[Mapping[str, Cell]]) -> str:
         """The rows of records, by FIELDS."""
         return "".join(self._row(record) for record in records)
 
-    def _row(self, record: Mapping[str, Any]) -> str:
+    def _row(self, record: Mapping[str, Cell]) -> str:
         cells = (self.cell(record[field]) for field in FIELDS)
         return self.around[0] + "".join(map("".join, zip(cells, self.around[1:], strict=True)))
 
@@ -56,11 +57,11 @@ def iso(time_s: int) -> str:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def _json_cell(value: Any) -> str:
+def _json_cell(value: Cell) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _csv_cell(value: Any) -> str:
+def _csv_cell(value: Cell) -> str:
     text = "" if value is None else str(value)
     out = io.StringIO()
     csv.writer(out, lineterminator="").writerow([plain_cell(text), ""])

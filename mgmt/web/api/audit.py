@@ -25,7 +25,7 @@ from mgmt.ledger.event import PULLS, Actor, Event, Value
 from mgmt.ledger.store import append
 from mgmt.registers.records import block_ledger
 from mgmt.registers.records.block_archive import ArchiveFailure, order_names
-from mgmt.registers.records.block_forms import FORMS, Form, iso
+from mgmt.registers.records.block_forms import FORMS, Cell, Form, iso
 from mgmt.registers.records.block_ledger import RecordQuery
 from mgmt.web.kit.app_context import ARCHIVE, CLOCK, json_response, read, write
 from mgmt.web.kit.auth import Principal, Route
@@ -114,8 +114,13 @@ async def note_blocks(request: web.Request, by: Puller, wanted: RecordQuery, for
 
 async def _stream_rows(request: web.Request, wanted: RecordQuery, form: Form) -> web.StreamResponse:
     """The records of a database."""
-    chosen: dict[str, Any] = {"without": block_ledger.HOUSEHOLD, "equal": wanted.equal()}
-    pages = partial(block_ledger.page_of_blocks, since_s=wanted.since_s, until_s=wanted.until_s, **chosen)
+    pages = partial(
+        block_ledger.page_of_blocks,
+        since_s=wanted.since_s,
+        until_s=wanted.until_s,
+        without=block_ledger.HOUSEHOLD,
+        equal=wanted.equal(),
+    )
     page = await read(request, partial(pages, after=(-1, 0)))
     response = await _begun(request, form.media_type)
     await response.write(form.head.encode())
@@ -182,7 +187,7 @@ async def csam_counts(request: web.Request, principal: Principal) -> web.Respons
     )
 
 
-def record_of(row: Row[Any]) -> dict[str, Any]:
+def record_of(row: Row[Any]) -> dict[str, Cell]:
     """A record as the auditor gets it; None where there is nothing to say."""
     return {
         "time": iso(row.time_s),

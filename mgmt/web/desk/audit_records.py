@@ -4,13 +4,13 @@ Invariants: pages follow each other without a gap, and say the same each time; h
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from aiohttp import web
 
 from mgmt.registers.records import block_ledger
 from mgmt.registers.records.block_archive import FoundRecord, OrderName, order_names
-from mgmt.registers.records.block_forms import iso
+from mgmt.registers.records.block_forms import Cell, iso
 from mgmt.registers.records.block_ledger import RecordQuery
 from mgmt.web.api.audit import record_of, refuse_moving
 from mgmt.web.desk.audit_asked import Cursor
@@ -22,7 +22,7 @@ N_SHOWN = 50  # of a page: some 40 kB
 class Records(NamedTuple):
     """Records as the API has them, and where the next page begins; None: this is the last one."""
 
-    rows: list[dict[str, Any]]
+    rows: list[dict[str, Cell]]
     next: Cursor | None
 
 
@@ -63,7 +63,7 @@ def _next(found: list[FoundRecord], begins: RecordQuery, skip: int) -> Cursor | 
     return Cursor(last_s, of_it + (skip if last_s == begins.since_s else 0))
 
 
-def _record(found: FoundRecord, order: OrderName | None) -> dict[str, Any]:
+def _record(found: FoundRecord, order: OrderName | None) -> dict[str, Cell]:
     return {
         "time": iso(found.time_s),
         "channel": found.channel,

@@ -84,7 +84,7 @@ def propose_hold(conn: Connection, wanted: NewHold, mail: str, through: str, at:
     by = _proposer(conn, wanted.reason, wanted.reference, mail, through, at)
     stored = conn.execute(insert(legal_holds).values(wanted.scope._asdict()))
     assert stored.inserted_primary_key is not None
-    said: dict[str, Any] = {
+    said = {
         "kind": LEGAL_HOLD,
         "hold": int(stored.inserted_primary_key[0]),
         "reason": wanted.reason,
@@ -104,7 +104,7 @@ def propose_release(
         raise ApprovalRefusal(f"hold {hold}: is not in force; nothing proposed; see: filterd audit holds")
     scope = found.scope
     by = _proposer(conn, reason, reference, mail, through, at)
-    said: dict[str, Any] = {
+    said = {
         "kind": RELEASE,
         "hold": hold,
         "reason": reason,
@@ -145,7 +145,7 @@ def rounded_span(since: datetime | None, until: datetime) -> tuple[int, int]:
         ) from reason
 
 
-def noted_of(approval: Mapping[str, Any], scope: Scope) -> dict[str, Value]:
+def noted_of(approval: Mapping[str, object], scope: Scope) -> dict[str, Value]:
     """What the ledger says of an approval, by its columns; of a pseudonym, that there is one."""
     said = {name: event_value(value) for name, value in scope.equal().items() if name != "subscriber"}
     said |= {
