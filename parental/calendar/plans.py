@@ -9,9 +9,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from itertools import starmap
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, insert, select, update
 
 from parental.calendar.card import Card, Kind, check_number
 from parental.calendar.day_sets import MAX_RANGES, Calendar, DaySet, Range, own_first
@@ -24,6 +25,7 @@ from parental.store.schema.calendar import cards, day_ranges, household_calendar
 from parental.store.schema.lines import profiles
 
 _CARDS = select(cards).where(cards.c.profile.in_(bindparam("numbers", expanding=True))).order_by(cards.c.id)
+_RANGE = day_ranges.c["day_set", "first", "last"]
 FOLLOWS = True  # a household that has said nothing follows what the operator announces
 
 
@@ -104,8 +106,8 @@ def follows_announced(conn: Connection, account: int) -> bool:
 
 def announced_of(conn: Connection) -> tuple[Range, ...]:
     """The operator's dates: holidays and Ramadan, as they were announced."""
-    rows = conn.execute(select(day_ranges).where(day_ranges.c.account.is_(None)))
-    return own_first(_range(row) for row in rows)
+    chosen = select(*_RANGE).where(day_ranges.c.account.is_(None))
+    return own_first(starmap(_range, conn.execute(chosen)))
 
 
 def announce(conn: Connection, ranges: Iterable[Range]) -> None:
@@ -129,21 +131,21 @@ def _put_ranges(conn: Connection, account: int | None, ranges: Iterable[Range]) 
 
 def _ranges(conn: Connection, accounts: Sequence[int]) -> Mapping[int, tuple[Range, ...]]:
     found: dict[int, list[Range]] = {}
-    for row in conn.execute(select(day_ranges).where(day_ranges.c.account.in_(accounts))):
-        found.setdefault(row.account, []).append(_range(row))
+    chosen = select(day_ranges.c.account, *_RANGE).where(day_ranges.c.account.in_(accounts))
+    for account, day_set, first, last in conn.execute(chosen):
+        found.setdefault(account, []).append(_range(day_set, first, last))
     return {account: own_first(ranges) for account, ranges in found.items()}
 
 
-def _range(row: Row[Any]) -> Range:
-    last = None if row.last is None else date.fromisoformat(row.last)
-    return Range(DaySet(row.day_set), date.fromisoformat(row.first), last)
+def _range(day_set: str, first: str, last: str | None) -> Range:
+    return Range(DaySet(day_set), date.fromisoformat(first), None if last is None else date.fromisoformat(last))
 
 
 def _iso(day: date | None) -> str | None:
     return None if day is None else day.isoformat()
 
 
-def _one(profile: int, card: int) -> tuple[Any, Any]:
+def _one(profile: int, card: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return cards.c.id == card, cards.c.profile == profile
 
 
@@ -151,7 +153,7 @@ def _no_card(card: int) -> NoPerson:
     return NoPerson(f"card {card}: not one of this profile; nothing done; see its cards")
 
 
-def _row(card: Card) -> dict[str, Any]:
+def _row(card: Card) -> dict[str, object]:
     return {
         "kind": str(card.kind),
         "label": card.label,

@@ -9,9 +9,9 @@ Source: NIST SP 800-63B-4 §3.1.3 (out-of-band).
 import hmac
 import secrets
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, exists, select, update
+from sqlalchemy import ColumnElement, Connection, exists, select, update
 
 from parental.people.caregivers import ACTIVE, get_caregiver
 from parental.people.phones import Phones
@@ -25,6 +25,7 @@ TRIES = 5
 YOUNG = timedelta(minutes=10)  # what is older was asked while no message could be sent: it is on the page
 MOST = 100  # of one look
 MOST_CODES = 100  # of one telephone, of 10,000: a guess stays a guess, and a free one is found
+_CODE = request_messages.c["request", "caregiver", "code"]
 
 
 class Due(NamedTuple):
@@ -91,13 +92,13 @@ def put_code(conn: Connection, phones: Phones, request: int, caregiver: int) -> 
     """Make the code of a message; None: another gateway has, or the telephone has MOST_CODES, and this stays unsent."""
     telephone = select(caregivers.c.phone_digest).where(caregivers.c.id == caregiver).scalar_subquery()
     of_telephone = select(caregivers.c.id).where(caregivers.c.phone_digest == telephone)
-    used = conn.execute(select(request_messages).where(request_messages.c.caregiver.in_(of_telephone))).all()
+    used = conn.execute(select(*_CODE).where(request_messages.c.caregiver.in_(of_telephone))).all()
     is_full = len(used) >= MOST_CODES
     while True:
         code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
-        if is_full or not any(_is_of(phones, row, code) for row in used):
+        if is_full or not any(_is_of(phones, code, *each) for each in used):
             break
-    row: dict[str, Any] = {"request": request, "caregiver": caregiver, "tries": TRIES if is_full else 0}
+    row: dict[str, object] = {"request": request, "caregiver": caregiver, "tries": TRIES if is_full else 0}
     row |= {"code": _digest(phones, request, caregiver, code)}
     put = upsert(conn, request_messages).values(row).on_conflict_do_nothing()
     is_put = conn.execute(put.returning(request_messages.c.request)).first() is not None
@@ -111,11 +112,10 @@ def spend(conn: Connection, phones: Phones, phone_digest: bytes, code: str) -> S
     whose = select(caregivers.c.id).where(caregivers.c.phone_digest == phone_digest, *_answering())
     held = request_messages.c.caregiver.in_(whose), request_messages.c.tries < TRIES
     counted = update(request_messages).where(*held).values(tries=request_messages.c.tries + 1)
-    columns = request_messages.c.request, request_messages.c.caregiver, request_messages.c.code
-    rows = conn.execute(counted.returning(*columns)).all()
+    rows = conn.execute(counted.returning(*_CODE)).all()
     if not rows:
         return SpentCode(None, None)
-    found = next((row for row in rows if _is_of(phones, row, code)), None)
+    found = next((row for row in rows if _is_of(phones, code, *row)), None)
     request = get_request(conn, rows[0].request if found is None else found.request)
     if found is None:
         return SpentCode(request.account, None)
@@ -127,8 +127,8 @@ def spend(conn: Connection, phones: Phones, phone_digest: bytes, code: str) -> S
     return SpentCode(request.account, Answerer(request, found.caregiver, role))
 
 
-def _is_of(phones: Phones, row: Row[Any], code: str) -> bool:
-    return hmac.compare_digest(row.code, _digest(phones, row.request, row.caregiver, code))
+def _is_of(phones: Phones, code: str, request: int, caregiver: int, digest: bytes) -> bool:
+    return hmac.compare_digest(digest, _digest(phones, request, caregiver, code))
 
 
 def _answering() -> tuple[ColumnElement[bool], ...]:
