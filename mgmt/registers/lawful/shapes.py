@@ -63,7 +63,7 @@ _DIGITS = {ord(digit): str(unicodedata.digit(digit)) for digit in "٠١٢٣٤٥�
 
 
 class RegisteredRequest(NamedTuple):
-    """A request as the register has it.   The digest of the ledger is of all that stands here"""
+    """A request as the register has it.   The digest in the ledger is of all of these"""
 
     id: int
     authority: str
