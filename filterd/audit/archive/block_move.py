@@ -20,13 +20,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec import Struct
-from sqlalchemy import Connection, Engine, Row
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
 from filterd.audit.archive.batch_tree import COMPILED
@@ -56,7 +55,7 @@ from mgmt.ledger import block_verifier
 from mgmt.ledger.verifier import Defect
 from mgmt.registers.records import block_ledger
 from mgmt.registers.records.block_forms import iso
-from mgmt.registers.records.block_ledger import HOUSEHOLD, PSEUDONYM_OCTETS, Position
+from mgmt.registers.records.block_ledger import HOUSEHOLD, PSEUDONYM_OCTETS, Position, StoredBlock
 from parental.store.database import reading, writing
 
 ROWS = "rows of the database"  # as if it were a worker: the first and the last batch of rows, or who moves them
@@ -144,7 +143,7 @@ class BlockMove:
 
     # ------------------------------------------------------------------------------------------------------------------
 
-    def _move(self, rows: Sequence[Row[Any]]) -> None:
+    def _move(self, rows: Sequence[StoredBlock]) -> None:
         """Have rows in a batch, and prove it.   Raises ValueError: the batch does not have them as they were"""
         number, positions = self._batches.next, self._batches.positions
         first, _ = positions.get(ROWS, (number, 0))
@@ -226,7 +225,7 @@ class BlockMove:
             except Defect as reason:
                 raise ValueError(f"{self._folder}: {reason}; rows kept; keep the store as evidence") from reason
 
-    def _remove(self, rows: Sequence[Row[Any]]) -> None:
+    def _remove(self, rows: Sequence[StoredBlock]) -> None:
         with writing(self._engine) as conn:
             overwrite_deleted(conn)
             if n := block_ledger.remove_blocks(conn, rows):
@@ -249,7 +248,7 @@ class BlockMove:
                 n += len(found)
         return n
 
-    def _page(self, since_s: int, until_s: int, after: tuple[int, int]) -> list[Row[Any]]:
+    def _page(self, since_s: int, until_s: int, after: tuple[int, int]) -> list[StoredBlock]:
         with reading(self._engine) as conn:
             return block_ledger.page_of_blocks(conn, since_s, until_s, after)
 
@@ -298,8 +297,8 @@ def _mover(conn: Connection) -> str | None:
     return None if at is None else at.segment
 
 
-def _sum(rows: Sequence[Row[Any]]) -> int:
-    return sum(row._mapping["count"] for row in rows)
+def _sum(rows: Sequence[StoredBlock]) -> int:
+    return sum(row.count for row in rows)
 
 
 def _take(there: Counter[bytes], lines: list[bytes]) -> bool:
@@ -318,16 +317,14 @@ def _parts(count: int) -> Iterator[int]:
     yield count
 
 
-def _lines_of_row(row: Row[Any]) -> list[bytes]:
+def _lines_of_row(row: StoredBlock) -> list[bytes]:
     """What a row is to be in the files, computed from it alone: see filterd.audit.record_lines."""
     said = {name: getattr(row, name) for name in Kind.__struct_fields__}
     said |= {"time": iso(row.time_s), "subscriber": row.pseudonym or None}
-    return [
-        msgspec.json.encode(said | {"count": count}, order="sorted") + b"\n" for count in _parts(row._mapping["count"])
-    ]
+    return [msgspec.json.encode(said | {"count": count}, order="sorted") + b"\n" for count in _parts(row.count)]
 
 
-def _rows_of(rows: Sequence[Row[Any]], ledger: LedgerName) -> Rows:
+def _rows_of(rows: Sequence[StoredBlock], ledger: LedgerName) -> Rows:
     """Those of a ledger, as columns of a batch."""
     kinds: dict[Kind, int] = {}
     whose: dict[str, int] = {"": 0}
@@ -336,7 +333,7 @@ def _rows_of(rows: Sequence[Row[Any]], ledger: LedgerName) -> Rows:
         if (row.reason in HOUSEHOLD) == (ledger == "household"):
             kind = Kind(*(getattr(row, field) for field in Kind.__struct_fields__))
             numbers = kinds.setdefault(kind, len(kinds)), whose.setdefault(row.pseudonym, len(whose))
-            for count in _parts(row._mapping["count"]):
+            for count in _parts(row.count):
                 for column, value in zip(columns, (row.time_s, *numbers, count), strict=True):
                     column.append(value)
     return Rows(list(kinds), _octets(whose), *(column.tobytes() for column in columns))

@@ -13,12 +13,12 @@ import hmac
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, false, func, insert, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, delete, false, func, insert, or_, select, tuple_
 
 from mgmt.registers.records.holds.scope import Scope, day_text, is_held
 from parental.store.database import upsert
@@ -60,6 +60,33 @@ class BlockRecord:
     subscriber: int | None
     count: int = 1
     province: str = UNKNOWN_PROVINCE
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlock:
+    """Equal blocks of one second, as the database has them.
+
+    pseudonym  '' for an address of no subscriber;   order_ref, order_issuer  what page_of_blocks() says of the order"""
+
+    id: int
+    time_s: int
+    channel: str
+    action: str
+    list: str
+    rule: str
+    order: int
+    category: str
+    reason: str
+    generation: int
+    pseudonym: str
+    count: int
+    province: str
+    order_ref: str | None = None
+    order_issuer: str | None = None
+
+
+_STORED = [blocks.c[field.name] for field in fields(StoredBlock) if field.name in blocks.c]
+_WITH_ORDER = [*_STORED, orders.c.ref, orders.c.issuer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +195,13 @@ def page_of_blocks(
     without: tuple[str, ...] = (),
     equal: Mapping[str, int | str] = MappingProxyType({}),
     limit: int = _PAGE,
-) -> list[Row[Any]]:
+) -> list[StoredBlock]:
     """At most `limit` records of since_s <= time < until_s in order of time.
 
     after  (time_s, id) of the last one seen;   without  records of these reasons;   equal  of RecordQuery"""
     of_order = blocks.outerjoin(orders, blocks.c.order == orders.c.id)
     found = (
-        select(blocks, orders.c.ref.label("order_ref"), orders.c.issuer.label("order_issuer"))
+        select(*_WITH_ORDER)
         .select_from(of_order)
         .where(blocks.c.time_s >= max(since_s, after[0]), blocks.c.time_s < until_s)
         .where((blocks.c.time_s > after[0]) | (blocks.c.id > after[1]), blocks.c.reason.not_in(without))
@@ -182,17 +209,17 @@ def page_of_blocks(
         .order_by(blocks.c.time_s, blocks.c.id)
         .limit(limit)
     )
-    return list(conn.execute(found).all())
+    return [StoredBlock(*row) for row in conn.execute(found)]
 
 
-def oldest_blocks(conn: Connection, limit: int) -> list[Row[Any]]:
+def oldest_blocks(conn: Connection, limit: int) -> list[StoredBlock]:
     """So many records in the order in which they were written."""
-    return list(conn.execute(select(blocks).order_by(blocks.c.id).limit(limit)).all())
+    return [StoredBlock(*row) for row in conn.execute(select(*_STORED).order_by(blocks.c.id).limit(limit))]
 
 
-def remove_blocks(conn: Connection, rows: Sequence[Row[Any]]) -> int:
+def remove_blocks(conn: Connection, rows: Sequence[StoredBlock]) -> int:
     """Remove records that are as they were read; how many of them are other ones by now, and stay."""
-    read = [(row.id, row._mapping["count"]) for row in rows]
+    read = [(row.id, row.count) for row in rows]
     conn.execute(delete(blocks).where(tuple_(blocks.c.id, blocks.c.count).in_(read)))
     left = select(func.count()).select_from(blocks).where(blocks.c.id.in_([row.id for row in rows]))
     return int(conn.execute(left).scalar_one())

@@ -13,11 +13,10 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import partial
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 from aiohttp import web
 from msgspec import Meta, Struct
-from sqlalchemy import Row
 
 from mgmt.contract.fields import unfit
 from mgmt.contract.shapes import MAX_NUMBER, Instant, Line
@@ -26,7 +25,7 @@ from mgmt.ledger.store import append
 from mgmt.registers.records import block_ledger
 from mgmt.registers.records.block_archive import ArchiveFailure, order_names
 from mgmt.registers.records.block_forms import FORMS, Cell, Form, iso
-from mgmt.registers.records.block_ledger import RecordQuery
+from mgmt.registers.records.block_ledger import RecordQuery, StoredBlock
 from mgmt.web.kit.app_context import ARCHIVE, CLOCK, json_response, read, write
 from mgmt.web.kit.auth import Principal, Route
 from mgmt.web.kit.contract import Contract, Text
@@ -187,7 +186,7 @@ async def csam_counts(request: web.Request, principal: Principal) -> web.Respons
     )
 
 
-def record_of(row: Row[Any]) -> dict[str, Cell]:
+def record_of(row: StoredBlock) -> dict[str, Cell]:
     """A record as the auditor gets it; None where there is nothing to say."""
     return {
         "time": iso(row.time_s),

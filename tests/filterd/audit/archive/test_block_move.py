@@ -382,8 +382,8 @@ def test_a_row_that_is_written_to_while_it_is_moved_is_not_lost(
         move.begin()
         move.move_some()
 
-    assert [(row.rule, row._mapping["count"]) for row in rows_of(ledger)][1] == ("other.test", 1)
-    assert rows_of(ledger)[0]._mapping["count"] > 1
+    assert [(row.rule, row.count) for row in rows_of(ledger)][1] == ("other.test", 1)
+    assert rows_of(ledger)[0].count > 1
 
 
 def test_while_control_or_the_archive_writes_nothing_is_moved(tmp_path: Path, ledger: Ledger) -> None:
