@@ -24,8 +24,8 @@ class GateLoop:
         n_windows: int = 32768,
         share: int = 1024,
         initials_a_second: int = 1000,
-        is_h2c_let: int = 0,
-        is_asymmetric: int = 0,
+        is_h2c_let: bool = False,
+        is_asymmetric: bool = False,
         ja4_classes: Ja4Classes | None = None,
         mark_shift: int = ...,
         unfinished: bytearray | mmap | None = None,
@@ -59,7 +59,7 @@ class GateLoop:
         """Turns of run() so far; a running loop makes at least ten a second."""
     def wake(self) -> None:
         """Make run() take newer tables at once; from any thread."""
-    def feed(self, packet: bytes, mark: int, now_s: int, is_summed: int = 0) -> int:
+    def feed(self, packet: bytes, mark: int, now_s: int, is_summed: bool = False) -> int:
         """Judge one packet without a queue, on the same path.   mark: the gate's bits of it; returns the verdict's.
 
         is_summed: verify the packet's checksums where the kernel does not: with asymmetric routing.

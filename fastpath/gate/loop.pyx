@@ -271,7 +271,7 @@ cdef class GateLoop:
 
     def __cinit__(self, queue_number, Handoff handoff not None, Reporter reporter not None, tls_ports, http_ports,
                   when_undecidable_closed, pages, n_flows=262144, when_overloaded_closed=0, n_windows=32768, share=1024,
-                  initials_a_second=1000, is_h2c_let=0, is_asymmetric=0, Ja4Classes ja4_classes=None,
+                  initials_a_second=1000, is_h2c_let=False, is_asymmetric=False, Ja4Classes ja4_classes=None,
                   mark_shift=_MARK_SHIFT, unfinished=None):
         self._handoff = handoff
         self._reporter = reporter
@@ -373,7 +373,7 @@ cdef class GateLoop:
         if self._loop.queue_fd >= 0:    # else the loop has not begun, or has ended
             send(self._loop.queue_fd, <const uint8_t*>message, len(message), 0)
 
-    def feed(self, bytes packet, uint32_t mark, int64_t now_s, is_summed=0):
+    def feed(self, bytes packet, uint32_t mark, int64_t now_s, is_summed=False):
         cdef QueueLoop* l = self._loop
         if l.gate.out.room - l.gate.out.used < OUTBOX_ROOM:
             raise BufferError("outbox: full; packet not judged; take what injected() has")

@@ -276,7 +276,7 @@ cdef class HeldPrefixes:
                     return self.sides[side].group[i]
         return None
 
-    def has_group(self, size_t n_groups) -> bytearray:
+    def groups_with_lines(self, size_t n_groups) -> bytearray:
         """For each group, 1 where anything is in it, else 0."""
         cdef bytearray found = bytearray(n_groups)
         cdef uint8_t[::1] seen = found

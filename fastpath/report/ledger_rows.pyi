@@ -13,7 +13,7 @@ class LedgerRows(NamedTuple):
     days: array[int]
     subscribers: array[int]
 
-class Placed(NamedTuple):
+class KindPlaces(NamedTuple):
     kind: array[int]
     numbers: array[int]
     places: array[int]
@@ -21,7 +21,7 @@ class Placed(NamedTuple):
 def ledger_rows(columns: Columns, numbers: array[int]) -> LedgerRows: ...
 def placed_kinds(
     kind: array[int], pseudonym: array[int], places: array[int], n_kinds: int, n_places: int
-) -> Placed: ...
+) -> KindPlaces: ...
 def ordered_rows(
     time_s: array[int], kind: array[int], pseudonym: array[int], counts: array[int]
 ) -> tuple[array[int], array[int], array[int], array[int]]: ...

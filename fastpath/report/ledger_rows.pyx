@@ -105,7 +105,7 @@ def ledger_rows(columns, numbers: array) -> LedgerRows:
     return LedgerRows(*(column[:end] for column, end in zip(made, ends, strict=True)))
 
 
-class Placed(NamedTuple):
+class KindPlaces(NamedTuple):
     """Kinds that differ in where their subscribers are.
 
     kind   array('I'): of each row, its number among these;   numbers, places  array('I'): of each of these, its kind
@@ -116,7 +116,7 @@ class Placed(NamedTuple):
     places: array
 
 
-def placed_kinds(kind: array, pseudonym: array, places: array, n_kinds: int, n_places: int) -> Placed:
+def placed_kinds(kind: array, pseudonym: array, places: array, n_kinds: int, n_places: int) -> KindPlaces:
     """Split kinds by where their subscribers are.   Cost: 10 ns a row, and 4 octets a pair of kind and place
 
     kind, pseudonym  of LedgerRows;   places  array('I'): of each pair of day and subscriber, below n_places
@@ -132,7 +132,7 @@ def placed_kinds(kind: array, pseudonym: array, places: array, n_kinds: int, n_p
     if len(pseudonym) != n:
         raise ValueError(f"{len(pseudonym)} pseudonyms for {n} rows; give one to each")
     if n == 0:
-        return Placed(array("I"), array("I"), array("I"))
+        return KindPlaces(array("I"), array("I"), array("I"))
     made, numbers, found = array("I", bytes(4 * n)), array("I", bytes(4 * n)), array("I", bytes(4 * n))
     cdef const uint32_t[::1] of_kind = kind
     cdef const uint32_t[::1] of_whom = pseudonym
@@ -159,7 +159,7 @@ def placed_kinds(kind: array, pseudonym: array, places: array, n_kinds: int, n_p
             i = n
     if i < n:
         raise ValueError(f"row {i}: its kind, pseudonym or place does not exist; give numbers below their counts")
-    return Placed(made, numbers[:known], found[:known])
+    return KindPlaces(made, numbers[:known], found[:known])
 
 
 def ordered_rows(time_s: array, kind: array, pseudonym: array, counts: array) -> tuple[array, array, array, array]:

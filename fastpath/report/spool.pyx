@@ -219,14 +219,14 @@ cdef size_t _address_of(object mapping) except 0:
     return <size_t>&view[0]
 
 
-class Read(NamedTuple):
+class SpoolPart(NamedTuple):
     """Records read from a segment, and the slot behind them."""
 
     events: list[BlockEvent]
     next: int
 
 
-def read_segment(path: str | os.PathLike[str], first: int, limit: int) -> Read:
+def read_segment(path: str | os.PathLike[str], first: int, limit: int) -> SpoolPart:
     """Read at most `limit` records of a segment, from slot `first` on; fewer at the end of what is written.
 
     Raises OSError; ValueError for a file that is not a segment."""
@@ -239,7 +239,7 @@ def read_segment(path: str | os.PathLike[str], first: int, limit: int) -> Read:
             break
         events.append(event)
         at = after
-    return Read(events, first + at // SLOT_OCTETS)
+    return SpoolPart(events, first + at // SLOT_OCTETS)
 
 
 def read_slots(path: str | os.PathLike[str], first: int, most: int) -> bytes:

@@ -22,7 +22,7 @@ class TapLoop:
         n_windows: int = 32768,
         share: int = 1024,
         initials_a_second: int = 1000,
-        is_h2c_let: int = 0,
+        is_h2c_let: bool = False,
         ja4_classes: Ja4Classes | None = None,
     ) -> TapLoop:
         """Every block that `reporter` records is a shadow.   is_reset: reset blocked connections, where in time.

@@ -110,7 +110,7 @@ cdef class TapLoop:
 
     def __cinit__(self, interfaces, Handoff handoff not None, Reporter reporter not None, tls_ports, http_ports,
                   when_undecidable_closed, n_flows=262144, is_reset=False, n_windows=32768, share=1024,
-                  initials_a_second=1000, is_h2c_let=0, Ja4Classes ja4_classes=None):
+                  initials_a_second=1000, is_h2c_let=False, Ja4Classes ja4_classes=None):
         self._handoff = handoff
         self._reporter = reporter
         self._ja4_classes = ja4_classes

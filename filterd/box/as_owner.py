@@ -52,7 +52,7 @@ def become_owner_of(folder: Path) -> None:
         os.setresgid(group, group, group)
         os.setresuid(user, user, user)
     except PermissionError as reason:
-        raise _may_not(there, user) from reason
+        raise _refusal(there, user) from reason
 
 
 @contextmanager
@@ -67,14 +67,14 @@ def _acting(user: int, group: int, folder: Path) -> Iterator[None]:
     except PermissionError as reason:
         with suppress(PermissionError):  # what it had not changed, it may not change back
             _become(*before)
-        raise _may_not(folder, user) from reason
+        raise _refusal(folder, user) from reason
     try:
         yield
     finally:
         _become(*before)
 
 
-def _may_not(folder: Path, user: int) -> MissingPart:
+def _refusal(folder: Path, user: int) -> MissingPart:
     return MissingPart(f"{folder}: of user {user}, which root may not act as here; nothing done; run as that account")
 
 

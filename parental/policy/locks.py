@@ -104,7 +104,7 @@ class LockTable:
 
     def _drop_empty(self) -> None:
         """Forget the groups that nothing is in any more."""
-        is_used = self.held.has_group(len(self._profiles))
+        is_used = self.held.groups_with_lines(len(self._profiles))
         for times, group in list(self._groups.items()):
             if not is_used[group]:
                 del self._groups[times]

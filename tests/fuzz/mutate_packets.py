@@ -117,7 +117,7 @@ def run(n: int, seed: int) -> float:
             share=40,
             is_asymmetric=is_asymmetric,
         )
-        for closed, is_asymmetric in itertools.product((0, 1), repeat=2)
+        for closed, is_asymmetric in itertools.product((0, 1), (False, True))
     ]
     began = time.monotonic()
     for done in range(0, n, BATCH):

@@ -45,12 +45,12 @@ class Half(Lab):
 
 @pytest.fixture
 def half(tmp_path: Path, tables: TableSet) -> Half:
-    return Half(tmp_path, tables, n_flows=64, is_asymmetric=1)
+    return Half(tmp_path, tables, n_flows=64, is_asymmetric=True)
 
 
 @pytest.fixture
 def closed_half(tmp_path: Path, tables: TableSet) -> Half:
-    return Half(tmp_path / "closed", tables, closed=1, n_flows=64, is_asymmetric=1)
+    return Half(tmp_path / "closed", tables, closed=1, n_flows=64, is_asymmetric=True)
 
 
 @pytest.mark.parametrize("arrival", ARRIVALS.values(), ids=ARRIVALS)
@@ -96,7 +96,7 @@ def test_a_connection_whose_syn_was_not_seen_goes_on_but_may_not_say_hello(half:
 def test_connections_that_are_taken_up_late_hold_little_memory_however_much_they_send(
     tmp_path: Path, tables: TableSet
 ) -> None:
-    half = Half(tmp_path, tables, n_flows=64, n_windows=64, share=64, is_asymmetric=1)
+    half = Half(tmp_path, tables, n_flows=64, n_windows=64, share=64, is_asymmetric=True)
     waiting = Client(src="192.0.2.9")
     half.open(waiting)
     assert half.say(waiting, 0, REAL[:60]) == PARTIAL
@@ -128,9 +128,9 @@ def test_a_segment_with_a_wrong_checksum_is_dropped_where_nobody_else_has_looked
     good = tcp_onward(Client().segment(0, b""), 1000, 77777, ACK | PSH, DECOY)
     bad = good[:-1] + bytes([good[-1] ^ 1])
 
-    assert half.gate.feed(bad, MARK_QUEUED, NOW_S, 1) == MARK_VERDICT | DROPPED
-    assert half.gate.feed(good, MARK_QUEUED, NOW_S, 1) == MARK_VERDICT | ALLOWED
-    assert half.gate.feed(bad, MARK_QUEUED, NOW_S, 0) == MARK_VERDICT | BLOCKED
+    assert half.gate.feed(bad, MARK_QUEUED, NOW_S, True) == MARK_VERDICT | DROPPED
+    assert half.gate.feed(good, MARK_QUEUED, NOW_S, True) == MARK_VERDICT | ALLOWED
+    assert half.gate.feed(bad, MARK_QUEUED, NOW_S, False) == MARK_VERDICT | BLOCKED
 
 
 def test_a_syn_that_comes_again_begins_nothing_anew(half: Half) -> None:
@@ -194,7 +194,7 @@ def test_what_a_decoy_says_between_two_begins_hides_no_request(half: Half, decoy
 
 
 def test_a_hello_that_was_forgotten_in_its_middle_is_blocked(tmp_path: Path, tables: TableSet) -> None:
-    half = Half(tmp_path, tables, n_flows=64, n_windows=64, share=4, is_asymmetric=1)
+    half = Half(tmp_path, tables, n_flows=64, n_windows=64, share=4, is_asymmetric=True)
     clients = [Client(sport=sport) for sport in range(1, 7)]
     for client in clients:
         half.open(client)
@@ -207,7 +207,7 @@ def test_a_hello_that_was_forgotten_in_its_middle_is_blocked(tmp_path: Path, tab
 
 
 def test_two_hundred_thousand_syns_of_one_client_harm_nobody_else(tmp_path: Path, tables: TableSet) -> None:
-    half = Half(tmp_path, tables, n_flows=65_536, is_asymmetric=1)
+    half = Half(tmp_path, tables, n_flows=65_536, is_asymmetric=True)
     others = [Client(f"198.51.100.{number}", dst="203.0.113.1") for number in range(1, 251)]
     for other in others:
         half.open(other)

@@ -27,7 +27,7 @@ class Half(Lab):
 
 @pytest.fixture
 def half(tmp_path: Path, tables: TableSet) -> Half:
-    return Half(tmp_path, tables, n_flows=64, is_asymmetric=1)
+    return Half(tmp_path, tables, n_flows=64, is_asymmetric=True)
 
 
 @pytest.mark.parametrize("behind", [0, 5000, 120_000])
@@ -117,7 +117,7 @@ def test_a_message_too_long_for_a_hello_is_undecidable(half: Half) -> None:
 
 
 def test_where_the_policy_is_closed_nothing_goes_on(tmp_path: Path, tables: TableSet) -> None:
-    half = Half(tmp_path, tables, closed=1, n_flows=64, is_asymmetric=1)
+    half = Half(tmp_path, tables, closed=1, n_flows=64, is_asymmetric=True)
 
     assert half.say(0, REST) == BLOCKED
     assert half.counted("gate_not_tls") == 1

@@ -425,7 +425,7 @@ def test_http2_without_tls_is_refused_at_the_begin_and_after_an_upgrade(lab: Lab
 
 
 def test_http2_without_tls_passes_where_the_operator_says_so(tmp_path: Path, tables: TableSet) -> None:
-    assert Lab(tmp_path, tables, is_h2c_let=1).send(WEB, 0, PREFACE) == ALLOWED
+    assert Lab(tmp_path, tables, is_h2c_let=True).send(WEB, 0, PREFACE) == ALLOWED
 
 
 # -- memory ----------------------------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def test_an_upload_far_ahead_of_its_server_passes_at_once(
 def test_an_upload_passes_where_its_server_is_not_seen(
     tmp_path: Path, tables: TableSet, closed: int, upload: str
 ) -> None:
-    lab, octets = Unseen(tmp_path / "gate", tables, closed, is_asymmetric=1), UPLOADS[upload] * 6
+    lab, octets = Unseen(tmp_path / "gate", tables, closed, is_asymmetric=True), UPLOADS[upload] * 6
     lab.begin(WEB)
 
     assert {lab.say(WEB, at, piece) for at, piece in pieces(octets)} <= set(PASSING)
@@ -134,7 +134,7 @@ def begin_far(send: Callable[[int, bytes], int]) -> None:
 
 
 def test_a_huge_window_with_a_gap_is_not_moved_for_single_octets(tmp_path: Path, tables: TableSet) -> None:
-    lab = Unseen(tmp_path / "gate", tables, is_asymmetric=1)
+    lab = Unseen(tmp_path / "gate", tables, is_asymmetric=True)
     lab.begin(WEB)
     begin_far(lambda at, octets: lab.say(WEB, at, octets))
 
@@ -145,7 +145,7 @@ def test_a_huge_window_with_a_gap_is_not_moved_for_single_octets(tmp_path: Path,
 
 
 def test_a_head_with_a_long_body_moves_no_huge_window_over_a_gap(tmp_path: Path, tables: TableSet) -> None:
-    lab = Unseen(tmp_path / "gate", tables, is_asymmetric=1)
+    lab = Unseen(tmp_path / "gate", tables, is_asymmetric=True)
     lab.begin(WEB)
     begin_far(lambda at, octets: lab.say(WEB, at, octets))
     lab.say(WEB, len(CHUNKED), b"0\r\n\r\n" + request(b"www.allowed.test", more=b"Content-Length: 1500000\r\n"))
@@ -177,7 +177,7 @@ def test_octets_far_ahead_of_all_others_take_no_huge_window(tmp_path: Path, tabl
 
 @pytest.mark.parametrize("is_ended", [True, False], ids=["ended", "silent"])
 def test_an_upload_leaves_its_huge_window_to_the_next(tmp_path: Path, tables: TableSet, is_ended: bool) -> None:
-    lab = Unseen(tmp_path / "gate", tables, closed=1, is_asymmetric=1, n_windows=1024, n_flows=64)
+    lab = Unseen(tmp_path / "gate", tables, closed=1, is_asymmetric=True, n_windows=1024, n_flows=64)
     octets = UPLOADS["in chunks"]
     for number in range(1, 6):  # of two huge windows
         uploading = Client(f"198.51.100.{number}", dport=80)
@@ -192,7 +192,7 @@ def test_an_upload_leaves_its_huge_window_to_the_next(tmp_path: Path, tables: Ta
 
 
 def test_a_window_that_was_given_up_keeps_what_came_last(tmp_path: Path, tables: TableSet) -> None:
-    lab = Unseen(tmp_path / "gate", tables, closed=1, is_asymmetric=1, n_windows=1024, n_flows=64)
+    lab = Unseen(tmp_path / "gate", tables, closed=1, is_asymmetric=True, n_windows=1024, n_flows=64)
     octets = UPLOADS["in chunks"]
     clients = [Client(f"198.51.100.{number}", dport=80) for number in range(1, 4)]
     for client in clients:
@@ -355,7 +355,7 @@ def test_an_offer_of_http2_without_tls_goes_on_in_a_copy_that_names_what_no_serv
 
 
 def test_an_offer_of_http2_without_tls_stays_where_it_may_pass(tmp_path: Path, tables: TableSet) -> None:
-    lab = Lab(tmp_path / "gate", tables, is_h2c_let=1)
+    lab = Lab(tmp_path / "gate", tables, is_h2c_let=True)
 
     assert lab.send(WEB, 0, request(b"www.allowed.test", more=OFFER)) == ALLOWED
     assert lab.gate.injected() == []
@@ -366,7 +366,7 @@ def test_a_listed_name_that_offers_http2_is_answered_with_a_page(lab: Lab) -> No
 
 
 def test_what_leaves_with_a_head_without_its_offer_is_remembered(tmp_path: Path, tables: TableSet) -> None:
-    lab = Unseen(tmp_path / "gate", tables, closed=1, is_asymmetric=1)
+    lab = Unseen(tmp_path / "gate", tables, closed=1, is_asymmetric=True)
     begun = request(b"www.allowed.test", more=OFFER) + b"GET http://www.blocked.test/ HTTP/1.1\r\nX: "
     lab.begin(WEB)
     lab.say(WEB, 0, begun)
@@ -382,7 +382,7 @@ def test_what_leaves_with_a_head_without_its_offer_is_remembered(tmp_path: Path,
 def test_a_connection_whose_offer_was_hidden_goes_on_where_its_server_is_not_seen(
     tmp_path: Path, tables: TableSet
 ) -> None:
-    lab = Unseen(tmp_path / "gate", tables, closed=1, is_asymmetric=1)
+    lab = Unseen(tmp_path / "gate", tables, closed=1, is_asymmetric=True)
     offered = request(b"www.allowed.test", more=OFFER)
     lab.begin(WEB)
 

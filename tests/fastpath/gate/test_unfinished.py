@@ -43,7 +43,7 @@ class Life:
             N_FLOWS,
             n_windows=24,
             share=6,
-            is_asymmetric=1,
+            is_asymmetric=True,
             unfinished=self.memory,
         )
 

@@ -113,7 +113,7 @@ def test_after_any_changes_columns_hold_and_tell_what_a_dict_does(
         added, removed = columns.differences(flags)
         assert set(networks(added)) == now - plain.sent
         assert set(networks(removed)) == plain.sent - now
-        assert columns.has_group(N_GROUPS)[1:] == bytes(
+        assert columns.groups_with_lines(N_GROUPS)[1:] == bytes(
             any(plain.group.get(number, 0) == group for number in plain.held.values()) for group in range(1, N_GROUPS)
         )
         for number in range(1, 6):

@@ -7,7 +7,7 @@ from collections import Counter
 from fuzz import served
 
 from fastpath.report.columns import NOT_A_SUBSCRIBER, read_columns
-from fastpath.report.spool import BlockEvent, Read, read_segment
+from fastpath.report.spool import BlockEvent, SpoolPart, read_segment
 
 SEGMENT = served.FOLDER / "fuzzed.seg"
 SLOT_OCTETS = 128  # fastpath/report/spool.pxd
@@ -48,7 +48,7 @@ def _check_columns(data: bytes) -> None:
         assert counted == Counter((each.time_ns // 10**9, *each[1:]) for each in whole.events)
 
 
-def _read(first: int, limit: int) -> Read | None:
+def _read(first: int, limit: int) -> SpoolPart | None:
     try:
         return read_segment(SEGMENT, first, limit)
     except ValueError:

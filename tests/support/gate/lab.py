@@ -39,6 +39,8 @@ class Lab:
         n_flows: int = 8,
         http_ports: tuple[int, ...] = (80,),
         ja4_classes: Ja4Classes | None = None,
+        is_asymmetric: bool = False,
+        is_h2c_let: bool = False,
         **limits: int,
     ) -> None:
         """limits   see GateLoop"""
@@ -59,6 +61,8 @@ class Lab:
             n_flows,
             ja4_classes=ja4_classes,
             unfinished=None,
+            is_asymmetric=is_asymmetric,
+            is_h2c_let=is_h2c_let,
             **limits,
         )
         self.now_s = NOW_S

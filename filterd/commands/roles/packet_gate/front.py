@@ -33,7 +33,7 @@ class Limits(TypedDict):
     n_windows: int
     share: int
     initials_a_second: int
-    is_h2c_let: int
+    is_h2c_let: bool
 
 
 Pages = Mapping[str, Mapping[int, tuple[bytes, bytes]]]  # whole HTTP answers by language and Reason
@@ -124,7 +124,7 @@ def _loop_of(
         "n_windows": config.windows,
         "share": config.windows_per_subscriber,
         "initials_a_second": config.quic_initials_per_second,
-        "is_h2c_let": int(config.h2c == "pass"),
+        "is_h2c_let": config.h2c == "pass",
     }
     classes = classes_to_count(config.ja4_classes) if config.ja4_classes else None
     if config.mode == "tap":
@@ -139,7 +139,7 @@ def _loop_of(
         is_closed,
         pages,
         when_overloaded_closed=is_shut,
-        is_asymmetric=int(config.routing == "asymmetric"),
+        is_asymmetric=config.routing == "asymmetric",
         ja4_classes=classes,
         mark_shift=config.mark_mask.shift,
         unfinished=map_unfinished(unfinished, octets_needed(config.flows)),
