@@ -144,19 +144,19 @@ def test_more_entries_than_a_list_may_have_are_refused(monkeypatch: pytest.Monke
 
 
 def test_memory_does_not_grow_with_the_text() -> None:
-    def megabyte() -> Iterator[bytes]:
+    def megabytes() -> Iterator[bytes]:
         yield b"[0"
-        for _ in range(2**10):
+        for _ in range(2**13):
             yield b',{"value":"bad.example"}' + b" " * 1000
         yield b"]"
 
     tracemalloc.start()
-    text = Elements(megabyte())
-    assert sum(1 for _place in text.elements()) == 2**10 + 1
+    text = Elements(megabytes())
+    assert sum(1 for _place in text.elements()) == 2**13 + 1
     _now, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert peak < 2**17
+    assert peak < 2**20  # an eighth of the text; other threads of this process are counted, too
 
 
 @settings(max_examples=300)
