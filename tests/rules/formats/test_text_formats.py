@@ -156,6 +156,6 @@ def test_memory_does_not_grow_with_the_list(
             tracemalloc.stop()
 
     few = peak_of(500)
-    many = peak_of(5000)
+    many = peak_of(20_000)
 
-    assert many - few < 50_000
+    assert many - few < 200_000  # ten octets a line; other threads of this process are counted, too
