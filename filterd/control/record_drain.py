@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import TypeVar
 
 from dns.base.thread_priority import give_way
@@ -41,17 +40,18 @@ class RecordDrain:
         self._behind = ThreadPoolExecutor(1, "drain", give_way, (DRAIN_NICENESS,))
 
     async def begin(self) -> None:
-        """End what an earlier process has left.   Raises OSError, DatabaseFault"""
+        """End what an earlier process has left.   Raises MissingPart, OSError, DatabaseFault"""
         await self._run(self._begin)
 
     async def drain(self) -> float | None:
-        """Move what is there; 0 s: there may be more.   Raises OSError, DatabaseFault"""
+        """Move what is there; 0 s: there may be more.
+
+        Raises MissingPart: filterd audit move works on the folder;   OSError, DatabaseFault"""
         return 0.0 if await self._run(self._move) else None
 
-    async def refuse_rows(self) -> None:
-        """Look for rows that are in no file.   Raises OSError for them, DatabaseFault"""
-        if self._are_files:
-            await self._run(partial(refuse_rows, self._ledger))
+    def refuse_rows(self) -> None:
+        """Where records are files: look for rows that are in none.   Blocking.   Raises MissingPart, DatabaseFault"""
+        refuse_rows(self._ledger)
 
     def close(self) -> None:
         """Wait for what is being moved."""

@@ -104,9 +104,9 @@ class LockTable:
 
     def _drop_empty(self) -> None:
         """Forget the groups that nothing is in any more."""
-        is_used = self.held.groups_with_lines(len(self._profiles))
+        used = self.held.groups_with_lines(len(self._profiles))
         for times, group in list(self._groups.items()):
-            if not is_used[group]:
+            if not used[group]:
                 del self._groups[times]
                 self._due.pop(group, None)
                 self._fresh.discard(group)

@@ -164,8 +164,6 @@ TASKS: tuple[Task[Parts], ...] = (
     Task("records", "moves block records and counts from the spools into the database", 0.5, (
         Step("audit records", "blocks wait in the spool, which holds ten million",
              lambda parts: parts.drain.drain()),
-        Step("rows of block records", "pulls and statistics of block records wait",
-             lambda parts: parts.drain.refuse_rows()),
     ), begin=(
         Step("spool", "what an earlier process has left in the spool stays there",
              lambda parts: parts.drain.begin()),
@@ -267,10 +265,12 @@ TASKS: tuple[Task[Parts], ...] = (
     Task("reserve", "holds the reserve of the database's disk", 60.0, (
         Step("disk", "the disk is nearly full, and nothing is in reserve", _hold_reserve),
     ), is_wanted=lambda parts: reserve_of(parts.config) is not None),
-    Task("archive", "asks the role archive how it is, and signs its tree each minute", 10.0, (
+    Task("archive", "asks the role archive how it is, signs its tree, looks for rows in no file", 10.0, (
         Step("archive", "block records wait", lambda parts: parts.archive.look()),
         Step("proof of block records", "what is not signed is in no bundle", lambda parts: parts.archive.seal(),
              is_due=lambda parts: parts.archive.is_seal_due()),
+        Step("rows of block records", "pulls and statistics of block records wait",
+             lambda parts: asyncio.to_thread(parts.drain.refuse_rows)),
     ), begin=(
         Step("archive", "block records wait", lambda parts: parts.archive.wait_for_start()),
     ), is_wanted=lambda parts: parts.config.records.are_files),
