@@ -158,14 +158,19 @@ class CutTarget(NamedTuple):
 
 
 def moves_text(ends: Sequence[tuple[str, str]]) -> str:
-    """For `nft -f`: what begins in the middle between these addresses is dropped from now on, for MOVES_S."""
+    """For `nft -f`: what begins in the middle between these addresses is dropped from now on, for MOVES_S.
+
+    The kernel keeps the old time of an element that is added again, so each is deleted first: one that an earlier cut
+    has added would end too soon."""
     text = ""
     for version, separator in ((4, "."), (6, ":")):
         pairs = [pair for pair in dict.fromkeys(ends) if separator in pair[0]][:MAX_MOVES]
         both = dict.fromkeys(each for pair in pairs for each in (pair, pair[::-1]))
         if both:
-            listed = ", ".join(f"{source} . {to} timeout {MOVES_S}s" for source, to in both)
-            text += f"add element inet filterd ended{version} {{ {listed} }}\n"
+            elements = [f"{source} . {to}" for source, to in both]
+            where, listed = f"element inet filterd ended{version}", ", ".join(elements)
+            timed = ", ".join(f"{each} timeout {MOVES_S}s" for each in elements)
+            text += f"add {where} {{ {listed} }}\ndelete {where} {{ {listed} }}\nadd {where} {{ {timed} }}\n"
     return text
 
 

@@ -1,5 +1,6 @@
 """Connections in a real kernel that a tightened rule closes: their marks afterwards, and those of the others."""
 
+import json
 import re
 import socket
 import struct
@@ -20,6 +21,7 @@ from filterd.kernel.cut import (
     CHANGE,
     LABELS,
     MAX_MOVES,
+    MOVES_S,
     Connection,
     CutSelector,
     CutTarget,
@@ -181,14 +183,39 @@ def test_moves_are_refused_in_both_directions_and_are_bounded() -> None:
     text = moves_text([("192.0.2.7", "198.51.100.1"), ("2001:db8::7", "2001:db8:1::1"), ("192.0.2.7", "198.51.100.1")])
 
     assert text.splitlines() == [
+        "add element inet filterd ended4 { 192.0.2.7 . 198.51.100.1, 198.51.100.1 . 192.0.2.7 }",
+        "delete element inet filterd ended4 { 192.0.2.7 . 198.51.100.1, 198.51.100.1 . 192.0.2.7 }",
         "add element inet filterd ended4 "
         "{ 192.0.2.7 . 198.51.100.1 timeout 120s, 198.51.100.1 . 192.0.2.7 timeout 120s }",
+        "add element inet filterd ended6 { 2001:db8::7 . 2001:db8:1::1, 2001:db8:1::1 . 2001:db8::7 }",
+        "delete element inet filterd ended6 { 2001:db8::7 . 2001:db8:1::1, 2001:db8:1::1 . 2001:db8::7 }",
         "add element inet filterd ended6 "
         "{ 2001:db8::7 . 2001:db8:1::1 timeout 120s, 2001:db8:1::1 . 2001:db8::7 timeout 120s }",
     ]
     many = [(f"10.{n >> 8 & 255}.{n & 255}.{n >> 16}", "198.51.100.1") for n in range(MAX_MOVES + 100)]
     assert moves_text(many).count("timeout") == 2 * MAX_MOVES
     assert moves_text([]) == ""
+
+
+def test_moves_are_refused_from_the_last_cut_on_where_an_earlier_one_was_between_the_same_addresses(
+    there: Callable[..., Any],
+) -> None:
+    ends = [("192.0.2.7", "198.51.100.1"), ("2001:db8::7", "2001:db8:1::1")]
+    kinds = {4: "ipv4_addr", 6: "ipv6_addr"}
+    table = "".join(f"set ended{n} {{ type {kind} . {kind}; flags timeout; }}\n" for n, kind in kinds.items())
+    earlier = moves_text(ends).replace(f"timeout {MOVES_S}s", f"timeout {MOVES_S}s expires 20s")
+
+    def expire_s() -> list[int]:
+        for text in (f"table inet filterd {{\n{table}}}\n", earlier, moves_text(ends)):
+            subprocess.run(["nft", "-f", "-"], input=text, check=True, text=True)
+        argv = ["nft", "-j", "list", "table", "inet", "filterd"]
+        listed = json.loads(subprocess.run(argv, capture_output=True, check=True).stdout)["nftables"]
+        return [each["elem"]["expires"] for one in listed if "set" in one for each in one["set"]["elem"]]
+
+    found = there(expire_s)
+
+    assert len(found) == 2 * len(ends)
+    assert min(found) > 20
 
 
 def test_the_kernel_s_refusal_names_the_effect(there: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
