@@ -102,14 +102,16 @@ def test_a_new_version_of_a_list_ends_what_runs_of_its_new_names_and_all_else_go
     name = "www.video.test"
     closing = [("child", "https", name), ("adult", "http", name), ("child", "quic", name), ("adult", "quic", name)]
     others = [("child", "https", "allowed.test"), ("adult", "quic", "allowed.test"), ("child", "https", HELP)]
-    with box.running(family, *closing, *others) as found:
-        before = box.n_cut()
-        box.give_list("malware.test", name)
+    try:
+        with box.running(family, *closing, *others) as found:
+            before = box.n_cut()
+            box.give_list("malware.test", name)
 
-        wait_for_ends(found[: len(closing)])
-        assert box.n_cut() - before == len(closing)
-        go_on(found[len(closing) :])
-    box.give_list("malware.test")  # the films of other tests are this name's
+            wait_for_ends(found[: len(closing)])
+            assert box.n_cut() - before == len(closing)
+            go_on(found[len(closing) :])
+    finally:
+        box.give_list("malware.test")  # the films of other tests are this name's
 
 
 @FAMILIES
