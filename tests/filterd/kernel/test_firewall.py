@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from support.gate.full_rules import CHILD4, CHILD6, FULL
 
 from filterd.box.errors import MissingPart
 from filterd.kernel import firewall
+from filterd.kernel.cut import moves_text
 from filterd.kernel.firewall import CompletedProgram, Kernel
 from filterd.kernel.intervals import Network
 from filterd.kernel.nft_elements import NftSet
@@ -245,6 +247,21 @@ def test_what_the_kernel_refuses_is_told_with_the_program_and_its_words() -> Non
 
 
 COUNTED = {"queued": 114, "judged": 100}
+
+
+@pytest.mark.parametrize("codes", [(0,), (1, 0), (1, 1)], ids=["at once", "at the second try", "never"])
+def test_refusing_moves_is_tried_a_second_time(codes: tuple[int, ...]) -> None:
+    ran = list[str]()
+
+    def nft(argv: Sequence[str], text: str) -> CompletedProgram:
+        ran.append(text)
+        return CompletedProgram(codes[len(ran) - 1], "", "no such element")
+
+    kernel, ends = Kernel(nft, SetsLog([])), [("192.0.2.7", "198.51.100.1")]
+    with nullcontext() if codes[-1] == 0 else pytest.raises(RuntimeError, match="no such element"):
+        kernel._refuse_moves(ends)
+
+    assert ran == [moves_text(ends)] * len(codes)
 
 
 @pytest.mark.parametrize(("code", "n"), [(0, 14), (1, None)], ids=["there", "without our table"])
