@@ -24,7 +24,7 @@ from bench.corpus import names
 from fastpath.wire.name import to_wire
 from filterd.box.places import database_file
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.base.model import Entry, Order
+from mgmt.orders.base.model import Entry, EntryMode, EntryStatus, Order
 from mgmt.orders.store import put_order, withdraw_order
 from parental.store.database import opened, writing
 
@@ -41,7 +41,7 @@ def push(engine: Engine, ref: str, n: int) -> int:
     judged = []
     for number in range(1, n + 1):
         name = f"n{number}.{ref}.ordered.test"
-        judged.append(Entry(number, name, to_wire(name.encode()), "subtree", "pending", None))
+        judged.append(Entry(number, name, to_wire(name.encode()), EntryMode.SUBTREE, EntryStatus.PENDING, None))
     with writing(engine) as conn:
         return put_order(conn, Order("PTA", ref, "", "subtree", None, False, ()), judged, b"", at, CONTROL)
 

@@ -34,7 +34,7 @@ from filterd.process.control_messages import ControlStatus, Explanation, ListRul
 from filterd.process.worker_clients import ask_status, workers_of
 from mgmt.contract.control import LAW, ClosureReason
 from mgmt.orders.approvals import broader_by
-from mgmt.orders.base.model import ENFORCED_BROADER
+from mgmt.orders.base.model import EntryStatus
 from mgmt.orders.deadlines.notices import counts
 from mgmt.orders.store import find_order_by_id
 from mgmt.registers.records.holds.proposals import holds_in_force
@@ -89,7 +89,7 @@ class Explainer:
         until = self._keeper.end_of_lock(decision.subscriber, now) if decision.subscriber is not None else None
         words = self._order_words(decision.order, wire)
         return Explanation(
-            **(found | ({"enforceability": ENFORCED_BROADER} if "approved_until" in words else {})),
+            **(found | ({"enforceability": EntryStatus.ENFORCED_BROADER} if "approved_until" in words else {})),
             name=asked_text(wire, url),
             category=category_name(decision.category) if decision.category else None,
             order=decision.order or None,

@@ -23,19 +23,7 @@ from mgmt.ledger.event import ORDERS as OF_ORDERS
 from mgmt.ledger.event import Value
 from mgmt.orders.base.events import about_order
 from mgmt.orders.base.judge import host_of_entry
-from mgmt.orders.base.model import (
-    BROADER,
-    DUPLICATE,
-    EXPIRED,
-    IN_FORCE,
-    INVALID,
-    PENDING,
-    PENDING_REVIEW,
-    REFUSED_PROTECTED,
-    URL,
-    URL_PREFIX,
-    WITHDRAWN,
-)
+from mgmt.orders.base.model import BROADER, IN_FORCE, EntryMode, EntryStatus
 from mgmt.orders.base.sealed import refuse_sealed
 from mgmt.orders.sealed_messages import reading_of
 from mgmt.staff.approvals import store
@@ -57,7 +45,13 @@ HELD, EMERGENCY, SEALED, ENFORCE = "held", "emergency", "sealed", "enforce"
 KINDS = (BROADER, HELD, EMERGENCY, SEALED, ENFORCE)
 WHOLE = (EMERGENCY, SEALED, ENFORCE)  # of the order as a whole: they name no entry and have no end
 MAX_DAYS = LONGEST.days
-_NO_ONES = (REFUSED_PROTECTED, INVALID, DUPLICATE, WITHDRAWN, EXPIRED)  # of an entry: no one's to let in
+_NO_ONES = (
+    EntryStatus.REFUSED_PROTECTED,
+    EntryStatus.INVALID,
+    EntryStatus.DUPLICATE,
+    EntryStatus.WITHDRAWN,
+    EntryStatus.EXPIRED,
+)  # of an entry: no one's to let in
 _NEW_ORDER = "it needs a new order"
 _SAID = ("kind", "number", "reason", "reference", "collateral", "owner_consent", "expires_s", "proposer")
 
@@ -246,12 +240,12 @@ def _why_unfit(kind: str, entry: Row[Any]) -> str | None:
     """Why two persons could agree to this of an entry as it stands, and nothing would come of it."""
     if entry.status in _NO_ONES:
         return f"is {entry.status} ({entry.reason}), which no one can approve"
-    is_url = entry.mode in (URL, URL_PREFIX, None) and host_of_entry(entry.value) is not None
+    is_url = entry.mode in (EntryMode.URL, EntryMode.URL_PREFIX, None) and host_of_entry(entry.value) is not None
     if kind == BROADER and not is_url:
         return "is no URL with the name of a host, and --as broader blocks the host of one"
     if kind == HELD and entry.in_force_by == BROADER:
         return "is in force by its whole host, as two persons have agreed: no rail holds it"
-    is_held = entry.status in (PENDING, PENDING_REVIEW) or entry.approval is not None
+    is_held = entry.status in (EntryStatus.PENDING, EntryStatus.PENDING_REVIEW) or entry.approval is not None
     if kind == HELD and not is_held:
         return f"is {entry.status}, and no rail holds it"
     return None
@@ -259,7 +253,7 @@ def _why_unfit(kind: str, entry: Row[Any]) -> str | None:
 
 def _is_left(conn: Connection, order: int) -> bool:
     """Whether anything of an order is in force, or may be by two persons."""
-    left = exists().where(entries.c.order == order, entries.c.status.in_((*IN_FORCE, PENDING_REVIEW)))
+    left = exists().where(entries.c.order == order, entries.c.status.in_((*IN_FORCE, EntryStatus.PENDING_REVIEW)))
     return bool(conn.execute(select(left)).scalar_one())
 
 

@@ -41,24 +41,7 @@ from mgmt.orders.base.events import note_order
 from mgmt.orders.base.https_pages import changed_pages
 from mgmt.orders.base.judge import host_of_entry, network_of_entry, read_again
 from mgmt.orders.base.live import BY_CONTROL, BY_ITS_HOST, MAY_COME, NOT_TRIED, Live, kept_out, orders_revision
-from mgmt.orders.base.model import (
-    ADDRESS,
-    BROADER,
-    ENFORCED,
-    ENFORCED_BROADER,
-    ENFORCED_HTTP,
-    EXPIRED,
-    IN_FORCE,
-    NOT_ENFORCEABLE,
-    PENDING,
-    PENDING_REVIEW,
-    REFUSED_PROTECTED,
-    SCOPES,
-    SHADOW,
-    URL,
-    URL_PREFIX,
-    WITHDRAWN,
-)
+from mgmt.orders.base.model import BROADER, IN_FORCE, SCOPES, EntryMode, EntryStatus, mode_of
 from mgmt.orders.phases import shadow_store as shadows
 from mgmt.orders.phases.canary_rules import Policy
 from mgmt.orders.phases.canary_store import begin, end_due, enter, has_unbegun, rolled_back
@@ -77,8 +60,8 @@ LAPSED = "emergency order: no second person has agreed in time"
 ONLY_COUNTED = "not enforced: shadow; what it would block is counted, until two persons let it in"
 # Generation of a pending entry that control has let in, and no worker has confirmed; no other role writes it.
 DECIDED = 0
-_URL_MODES = (URL, URL_PREFIX)
-_IS_UNDECIDED = and_(entries.c.status == PENDING, entries.c.generation.is_(None))
+_URL_MODES = (EntryMode.URL, EntryMode.URL_PREFIX)
+_IS_UNDECIDED = and_(entries.c.status == EntryStatus.PENDING, entries.c.generation.is_(None))
 _EARLIER = orders.alias("earlier")
 # what lapses later than an emergency order may does not count, no matter what its row says
 LONGEST_UNTRIED_S = 4 * 3600
@@ -107,7 +90,7 @@ class Ruling(NamedTuple):
 
     order: int
     number: int
-    status: str
+    status: EntryStatus
     reason: str | None
     approval: int | None
     action: str
@@ -137,14 +120,14 @@ def settle(conn: Connection, rails: Rails, since: int, at: datetime, now_s: int 
         ruling = _gone(row, believed, now_s) or _held_back(row, back, believed) or _rule_on(conn, row, rails, believed)
         ruling = _in_shadow(row, ruling, believed) or ruling
         # An undecided one that says it is old gets a new revision: else it would be in no image.
-        is_undecided = row.generation is None and row.status == PENDING
+        is_undecided = row.generation is None and row.status == EntryStatus.PENDING
         is_old = is_undecided and not (isinstance(row.revision, int) and row.revision > since)
         if is_old or (ruling.status, ruling.reason, ruling.approval) != (row.status, row.reason, row.approval):
             rulings.append(ruling)
-        if ruling.status == PENDING and _is_to_be_tried(row, back, now_s):
+        if ruling.status == EntryStatus.PENDING and _is_to_be_tried(row, back, now_s):
             let_in.append((ruling.order, ruling.number))
     _write(conn, rulings, at)
-    shadows.enter(conn, [each.order for each in rulings if each.status == SHADOW], at)
+    shadows.enter(conn, [each.order for each in rulings if each.status == EntryStatus.SHADOW], at)
     shadows.tend(conn, at)
     if rails.canary is not None:
         enter(conn, rails.canary, let_in, at)
@@ -165,7 +148,7 @@ def has_due(conn: Connection, since: int, at: datetime, canary: Policy | None = 
     )
     lapses = and_(
         orders.c.confirm_by_s <= now_s,
-        exists().where(entries.c.order == orders.c.id, entries.c.status.in_((*IN_FORCE, PENDING_REVIEW))),
+        exists().where(entries.c.order == orders.c.id, entries.c.status.in_((*IN_FORCE, EntryStatus.PENDING_REVIEW))),
         ~exists().where(
             approvals.c.order == orders.c.id,
             approvals.c.kind == EMERGENCY,
@@ -187,7 +170,9 @@ def has_due(conn: Connection, since: int, at: datetime, canary: Policy | None = 
 def taken(conn: Connection) -> PublishedOrders:
     """Who waits for what is published now.   conn: the transaction in which the images' orders are read"""
     of_order = entries.c.order == orders.c.id
-    is_tried = exists().where(of_order, or_(and_(entries.c.status == PENDING, ~NOT_TRIED), entries.c.status == SHADOW))
+    is_tried = exists().where(
+        of_order, or_(and_(entries.c.status == EntryStatus.PENDING, ~NOT_TRIED), entries.c.status == EntryStatus.SHADOW)
+    )
     pushed = select(orders.c.id).where(
         orders.c.withdrawn_ms.is_(None), orders.c.receipt.is_(None), exists().where(of_order), ~is_tried
     )
@@ -234,9 +219,13 @@ def confirm(
 
 def mark_enforced(conn: Connection, up_to_revision: int, generation: int, at: datetime) -> int:
     """Say that every pending entry that was let in up to a revision is in force; returns how many became so."""
-    status = case((BY_ITS_HOST, ENFORCED_BROADER), (entries.c.mode.in_(_URL_MODES), ENFORCED_HTTP), else_=ENFORCED)
+    status = case(
+        (BY_ITS_HOST, EntryStatus.ENFORCED_BROADER),
+        (entries.c.mode.in_(_URL_MODES), EntryStatus.ENFORCED_HTTP),
+        else_=EntryStatus.ENFORCED,
+    )
     is_decided = entries.c.generation.is_not(None)
-    is_due = and_(entries.c.status == PENDING, entries.c.revision <= up_to_revision, is_decided, NOT_TRIED)
+    is_due = and_(entries.c.status == EntryStatus.PENDING, entries.c.revision <= up_to_revision, is_decided, NOT_TRIED)
     due = conn.execute(select(entries.c.order, func.count()).where(is_due).group_by(entries.c.order)).all()
     said: dict[str, Any] = {"status": status, "generation": generation, "enforced_ms": int(at.timestamp() * 1000)}
     n_enforced = conn.execute(update(entries).where(is_due).values(said)).rowcount
@@ -275,9 +264,9 @@ def _candidates(
         approvals.c.id != func.coalesce(entries.c.approval, 0),
     )
     has_ended = entries.c.approval.in_(ended)
-    may_lapse = and_(entries.c.status.in_((*IN_FORCE, PENDING_REVIEW)), orders.c.id.not_in(confirmed))
+    may_lapse = and_(entries.c.status.in_((*IN_FORCE, EntryStatus.PENDING_REVIEW)), orders.c.id.not_in(confirmed))
     lapses = and_(orders.c.confirm_by_s <= now_s, may_lapse)
-    is_in_force = entries.c.status.in_((*IN_FORCE, SHADOW))
+    is_in_force = entries.c.status.in_((*IN_FORCE, EntryStatus.SHADOW))
     # Two persons have let its order in, or their approval has ended; what is not believed has ended by now.
     is_let_in = exists().where(
         *(approvals.c.order == entries.c.order, approvals.c.kind == ENFORCE),
@@ -286,7 +275,9 @@ def _candidates(
     # Its place is taken: in shadow again, neither version would be in force.
     has_replaced = orders.c.id.in_(select(_EARLIER.c.replaced_by).where(_EARLIER.c.replaced_by.is_not(None)))
     is_kept = and_(orders.c.is_shadow, ~orders.c.is_emergency, ~is_let_in, ~has_replaced)
-    is_moved = or_(and_(entries.c.status == SHADOW, is_let_in), and_(entries.c.status.in_(IN_FORCE), is_kept))
+    is_moved = or_(
+        and_(entries.c.status == EntryStatus.SHADOW, is_let_in), and_(entries.c.status.in_(IN_FORCE), is_kept)
+    )
     is_new = or_(entries.c.revision > since, is_given)
     has_to_go = or_(entries.c.withdrawn_ms.is_not(None), orders.c.expired_ms.is_not(None))
     # At a start alone: of two gateways with one database that differ, each would undo what the other did, forever.
@@ -310,12 +301,12 @@ def _gone(row: Any, believed: Mapping[Any, Row[Any]], now_s: int) -> Ruling | No
     """What becomes of an entry that was taken back or has lapsed; None: it is neither."""
     order, number = row.order, row.number
     if row.withdrawn_ms is not None:
-        return Ruling(order, number, WITHDRAWN, row.withdrawal_reason, None, "")
+        return Ruling(order, number, EntryStatus.WITHDRAWN, row.withdrawal_reason, None, "")
     if row.expired_ms is not None:
-        return Ruling(order, number, EXPIRED, EXPIRED_AS_ORDERED, None, "entries lapsed")
+        return Ruling(order, number, EntryStatus.EXPIRED, EXPIRED_AS_ORDERED, None, "entries lapsed")
     is_late = isinstance(row.confirm_by_s, int) and row.confirm_by_s <= now_s
     if is_late and (order, None, EMERGENCY) not in believed:
-        return Ruling(order, number, EXPIRED, LAPSED, None, "entries lapsed")
+        return Ruling(order, number, EntryStatus.EXPIRED, LAPSED, None, "entries lapsed")
     return None
 
 
@@ -327,7 +318,7 @@ def _held_back(row: Any, back: Mapping[int, str], believed: Mapping[Any, Row[Any
     if why is None or any((row.order, row.number, kind) in believed for kind in (HELD, BROADER)):
         return None
     action = "entries rolled back" if row.approval is None else "entries fell back"
-    return Ruling(row.order, row.number, PENDING_REVIEW, BY_CONTROL + why, None, action)
+    return Ruling(row.order, row.number, EntryStatus.PENDING_REVIEW, BY_CONTROL + why, None, action)
 
 
 def _in_shadow(row: Any, ruling: Ruling, believed: Mapping[Any, Row[Any]]) -> Ruling | None:
@@ -339,8 +330,8 @@ def _in_shadow(row: Any, ruling: Ruling, believed: Mapping[Any, Row[Any]]) -> Ru
     is_counted = row.is_shadow and not row.is_emergency and not was_let_in
     if ruling.status not in IN_FORCE or not is_counted:
         return None
-    action = "" if row.status == SHADOW else "entries in shadow"
-    return ruling._replace(status=SHADOW, reason=ONLY_COUNTED, action=action)
+    action = "" if row.status == EntryStatus.SHADOW else "entries in shadow"
+    return ruling._replace(status=EntryStatus.SHADOW, reason=ONLY_COUNTED, action=action)
 
 
 def _rule_on(conn: Connection, row: Any, rails: Rails, believed: Mapping[Any, Row[Any]]) -> Ruling:
@@ -355,14 +346,14 @@ def _rule_on(conn: Connection, row: Any, rails: Rails, believed: Mapping[Any, Ro
     held = believed.get((order, number, HELD))
     reason = _refusal(row, rails, is_approved=held is not None)
     if reason is not None:
-        status = PENDING_REVIEW if rails.is_held(reason) else REFUSED_PROTECTED
+        status = EntryStatus.PENDING_REVIEW if rails.is_held(reason) else EntryStatus.REFUSED_PROTECTED
         return Ruling(order, number, status, BY_CONTROL + reason, None, "entries refused")
-    if row.mode in (*_URL_MODES, ADDRESS) and not rails.has_gate:
+    if row.mode in (*_URL_MODES, EntryMode.ADDRESS) and not rails.has_gate:
         base = read_again(row, rails.has_gate)
         return Ruling(order, number, base.status, base.reason, None, "entries fell back")
-    if row.status == NOT_ENFORCEABLE and row.mode in SCOPES and not rails.stops_names:
-        return Ruling(order, number, row.status, row.reason, None, "")
-    if row.mode == ADDRESS and row.generation is None:  # what was in force has them
+    if row.status == EntryStatus.NOT_ENFORCEABLE and row.mode in SCOPES and not rails.stops_names:
+        return Ruling(order, number, EntryStatus.NOT_ENFORCEABLE, row.reason, None, "")
+    if row.mode == EntryMode.ADDRESS and row.generation is None:  # what was in force has them
         _put_parts(conn, row, is_host=False)
     return _in_force(row, None if held is None else held.id, None)
 
@@ -370,30 +361,36 @@ def _rule_on(conn: Connection, row: Any, rails: Rails, believed: Mapping[Any, Ro
 def _is_to_be_tried(row: Any, back: Mapping[int, str], now_s: int) -> bool:
     """Whether an entry that is let in was not in force, and is neither an emergency's, which lapses within hours (one
     that two persons have confirmed lapses no more), nor what two persons have let in after it was rolled back."""
-    is_new = row.status not in IN_FORCE or (row.status == PENDING and row.generation is None)
+    is_new = row.status not in IN_FORCE or (row.status == EntryStatus.PENDING and row.generation is None)
     by_s = row.confirm_by_s
     lapses = isinstance(by_s, int) and 0 < by_s - now_s <= LONGEST_UNTRIED_S
     return is_new and not lapses and row.canary not in back
 
 
 def _replaced(each: ReplacedEntry) -> Ruling:
-    return Ruling(each.order, each.number, WITHDRAWN, f"order {each.by} has corrected it", None, "entries replaced")
+    return Ruling(
+        each.order, each.number, EntryStatus.WITHDRAWN, f"order {each.by} has corrected it", None, "entries replaced"
+    )
 
 
 def _in_force(row: Any, approval: int | None, reason: str | None) -> Ruling:
     """Let in; what is in force, and becomes no wider, stays so: its rules are served all the time."""
     if row.status not in IN_FORCE:
-        return Ruling(row.order, row.number, PENDING, reason, approval, "entries let in")
+        return Ruling(row.order, row.number, EntryStatus.PENDING, reason, approval, "entries let in")
     if row.approval == approval:
-        return Ruling(row.order, row.number, row.status, row.reason, approval, "")
+        return Ruling(row.order, row.number, EntryStatus(row.status), row.reason, approval, "")
     had_host, has_host = row.reason is not None, reason is not None  # is it by its whole host?
     action = "entries fell back" if approval is None or (had_host and not has_host) else "entries widened"
-    kept = ENFORCED_HTTP if row.status == ENFORCED_BROADER and not has_host else row.status
-    return Ruling(row.order, row.number, PENDING if has_host and not had_host else kept, reason, approval, action)
+    status = EntryStatus(row.status)
+    if has_host and not had_host:
+        status = EntryStatus.PENDING
+    elif status is EntryStatus.ENFORCED_BROADER and not has_host:
+        status = EntryStatus.ENFORCED_HTTP
+    return Ruling(row.order, row.number, status, reason, approval, action)
 
 
 def _refusal(row: Any, rails: Rails, *, is_approved: bool) -> str | None:
-    live = Live(row.wire if row.is_wire else b"", row.mode, row.order, is_approved)
+    live = Live(row.wire if row.is_wire else b"", mode_of(row.mode), row.order, is_approved)
     if row.generation is None:  # it was never in force: another role wrote it
         read = read_again(row, has_gate=True)
         if (read.wire, read.mode) != (row.wire, row.mode):
@@ -406,7 +403,7 @@ def _let_in_host(conn: Connection, row: Any, rails: Rails) -> bool:
     host = host_of_entry(str(row.value))
     if host is None or row.mode not in (*_URL_MODES, None):
         return False
-    if rails.refusal(Live(host, "exact", row.order, is_approved=True)) is not None:
+    if rails.refusal(Live(host, EntryMode.EXACT, row.order, is_approved=True)) is not None:
         return False
     _put_parts(conn, row, is_host=True)
     return True
@@ -415,10 +412,10 @@ def _let_in_host(conn: Connection, row: Any, rails: Rails) -> bool:
 def _put_parts(conn: Connection, row: Any, *, is_host: bool) -> None:
     """Write the rules that an entry makes in addition to its own, once."""
     if is_host:
-        parts = [(host_of_entry(str(row.value)), "exact")]
+        parts = [(host_of_entry(str(row.value)), EntryMode.EXACT)]
     else:
         network = network_of_entry(str(row.value))
-        parts = [] if network is None else [(wire, mode.name.lower()) for wire, mode in wires_of(network)]
+        parts = [] if network is None else [(wire, EntryMode[mode.name]) for wire, mode in wires_of(network)]
     of_entry = and_(entry_parts.c.order == row.order, entry_parts.c.number == row.number)
     known = {tuple(each) for each in conn.execute(select(entry_parts.c.wire, entry_parts.c.mode).where(of_entry))}
     new = [

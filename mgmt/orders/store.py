@@ -5,6 +5,7 @@ Invariants: nothing is ever deleted, an order ends by withdrawal; one reference 
 of an order is an event of the ledger, in the same transaction, with counts and digests and no entry.
 """
 
+import enum
 import hashlib
 import json
 from collections import Counter
@@ -23,26 +24,7 @@ from mgmt.orders.base.events import note_order
 from mgmt.orders.base.letter_file import files_of
 from mgmt.orders.base.letters import Letter, letter_counts, letters_of
 from mgmt.orders.base.live import MAY_COME
-from mgmt.orders.base.model import (
-    DUPLICATE,
-    ENFORCED,
-    EXPIRED,
-    IN_FORCE,
-    NOT_VISIBLE,
-    PENDING,
-    PENDING_REVIEW,
-    REFUSED_PROTECTED,
-    SERVED,
-    SHADOW,
-    STATUSES,
-    URL,
-    URL_PREFIX,
-    WITHDRAWN,
-    Entry,
-    IssuerSignature,
-    Order,
-    name_text,
-)
+from mgmt.orders.base.model import IN_FORCE, SERVED, Entry, EntryMode, EntryStatus, IssuerSignature, Order, name_text
 from mgmt.orders.deadlines.clock import Clock, clock_of
 from mgmt.orders.phases import canary_store as canaries
 from mgmt.orders.phases import shadow_store as shadows
@@ -55,17 +37,30 @@ from parental.store.column_types import is_octets
 from parental.store.revision import ORDERS, raise_revision
 from parental.store.schema.orders import approvals, entries, orders
 
-# States of orders, in addition to statuses.
-PARTLY_ENFORCED, NOTHING_ENFORCED, WITHDRAWAL_PENDING = "partly_enforced", "nothing_enforced", "withdrawal_pending"
-REPLACED = "replaced"  # by a correction
 EMERGENCY_LAPSE = timedelta(hours=4)  # PTA's clock for emergencies is twelve hours: two persons meet well before
-_AS_DIRECTED = frozenset({*SERVED, DUPLICATE, WITHDRAWN, EXPIRED}) - {NOT_VISIBLE}
+_AS_DIRECTED = frozenset({*SERVED, EntryStatus.DUPLICATE, EntryStatus.WITHDRAWN, EntryStatus.EXPIRED}) - {
+    EntryStatus.NOT_VISIBLE
+}
 _MAX_HELD_SHOWN = 100
-_SCOPES = {URL: "exact", URL_PREFIX: "prefix"}  # of a URL, as the API says it
+_SCOPES = {EntryMode.URL: "exact", EntryMode.URL_PREFIX: "prefix"}  # of a URL, as the API says it
 _MAX_NUMBERS_NOTED = 1000  # of entries, in one event
 _BATCH = 500
 _LAST_MS = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp()) * 1000
 _IS_OCTETS = is_octets(entries.c.wire)
+
+
+class OrderState(enum.StrEnum):
+    """An order in one word, by its entries."""
+
+    PENDING = "pending"
+    SHADOW = "shadow"  # it is counted and not enforced
+    ENFORCED = "enforced"
+    PARTLY_ENFORCED = "partly_enforced"
+    NOTHING_ENFORCED = "nothing_enforced"
+    WITHDRAWAL_PENDING = "withdrawal_pending"
+    WITHDRAWN = "withdrawn"
+    REPLACED = "replaced"  # by a correction
+    EXPIRED = "expired"
 
 
 def put_order(
@@ -189,22 +184,23 @@ def counts_of(conn: Connection, order: int) -> dict[str, int]:
     return _counts(conn, [order])[order]
 
 
-def state_of(order: Row[Any], counts: dict[str, int]) -> str:
-    """The order in one word, by its entries: what a list or a worker still enforces is not called withdrawn."""
+def state_of(order: Row[Any], counts: dict[str, int]) -> OrderState:
+    """The state of an order: what a list or a worker still enforces is not called withdrawn."""
     is_asked_back = order.withdrawn_ms is not None and order.withdrawal_receipt is None
     if is_asked_back and order.original:  # a letter that only a list names has none
-        return WITHDRAWAL_PENDING
-    if SHADOW in counts:
-        return SHADOW
-    if PENDING in counts:
-        return PENDING
+        return OrderState.WITHDRAWAL_PENDING
+    if EntryStatus.SHADOW in counts:
+        return OrderState.SHADOW
+    if EntryStatus.PENDING in counts:
+        return OrderState.PENDING
     if not counts.keys().isdisjoint(SERVED):
-        return ENFORCED if counts.keys() <= _AS_DIRECTED else PARTLY_ENFORCED
+        return OrderState.ENFORCED if counts.keys() <= _AS_DIRECTED else OrderState.PARTLY_ENFORCED
     if order.withdrawn_ms is not None:
-        return WITHDRAWAL_PENDING if is_asked_back else WITHDRAWN
+        return OrderState.WITHDRAWAL_PENDING if is_asked_back else OrderState.WITHDRAWN
     if order.replaced_by is not None:
-        return REPLACED
-    return EXPIRED if EXPIRED in counts and counts.keys() <= _AS_DIRECTED else NOTHING_ENFORCED
+        return OrderState.REPLACED
+    is_over = EntryStatus.EXPIRED in counts and counts.keys() <= _AS_DIRECTED
+    return OrderState.EXPIRED if is_over else OrderState.NOTHING_ENFORCED
 
 
 def withdraw_order(conn: Connection, order: int, reason: str, at: datetime, by: Actor) -> int:
@@ -250,7 +246,7 @@ def held_elsewhere(conn: Connection, order: int) -> list[dict[str, Any]]:
         .distinct()
         .join(other, and_(other.c.wire == entries.c.wire, other.c.order != order, other.c.status.in_(IN_FORCE)))
         .join(orders, orders.c.id == other.c.order)
-        .where(entries.c.order == order, entries.c.status == WITHDRAWN)
+        .where(entries.c.order == order, entries.c.status == EntryStatus.WITHDRAWN)
         .limit(_MAX_HELD_SHOWN)
     )
     return [{"name": name_text(row.wire), "order": row.order, "issuer": row.issuer, "ref": row.ref} for row in found]
@@ -258,7 +254,9 @@ def held_elsewhere(conn: Connection, order: int) -> list[dict[str, Any]]:
 
 def withdrawn_names(conn: Connection, order: int) -> list[str]:
     """Names and URLs that an order has withdrawn; at most 100."""
-    chosen = select(entries.c.wire).where(entries.c.order == order, entries.c.status == WITHDRAWN, _IS_OCTETS)
+    chosen = select(entries.c.wire).where(
+        entries.c.order == order, entries.c.status == EntryStatus.WITHDRAWN, _IS_OCTETS
+    )
     return [
         name_text(wire) for wire in conn.execute(chosen.order_by(entries.c.number).limit(_MAX_HELD_SHOWN)).scalars()
     ]
@@ -374,8 +372,8 @@ def _shadow_json(found: Shadow | None, counts: dict[str, int], iso: Callable[[in
         **{name: None if value is None else iso(value * 1000) for name, value in times.items()},
         "hits": sum(found.hits.values()),
         "channels": found.hits,
-        "protected": counts.get(REFUSED_PROTECTED, 0),
-        "held": counts.get(PENDING_REVIEW, 0),
+        "protected": counts.get(EntryStatus.REFUSED_PROTECTED, 0),
+        "held": counts.get(EntryStatus.PENDING_REVIEW, 0),
     }
 
 
@@ -424,7 +422,7 @@ def _counts(conn: Connection, numbers: Sequence[int]) -> dict[int, dict[str, int
 
 
 def _in_their_order(counts: dict[str, int]) -> dict[str, int]:
-    return {status: counts[status] for status in STATUSES if counts.get(status)}
+    return {status.value: counts[status] for status in EntryStatus if counts.get(status)}
 
 
 def entry_json(entry: Row[Any], zone: tzinfo = UTC) -> dict[str, Any]:

@@ -18,16 +18,7 @@ from sqlalchemy import Connection, Row, and_, exists, func, or_, select, update
 from mgmt.contract.fields import unfit
 from mgmt.orders.approvals import confirmed_of
 from mgmt.orders.base.live import MAY_COME, NOT_TRIED, OPEN_CANARIES
-from mgmt.orders.base.model import (
-    DUPLICATE,
-    EXPIRED,
-    IN_FORCE,
-    INVALID,
-    PENDING,
-    PENDING_REVIEW,
-    REFUSED_PROTECTED,
-    Entry,
-)
+from mgmt.orders.base.model import IN_FORCE, Entry, EntryStatus
 from mgmt.orders.sealed_messages import is_message
 from parental.store.schema.orders import entries, orders
 
@@ -49,7 +40,7 @@ _ABOUT = tuple(
         "is_shadow",
     )
 )
-_BLOCKS_NOTHING = (INVALID, DUPLICATE, REFUSED_PROTECTED, EXPIRED)
+_BLOCKS_NOTHING = (EntryStatus.INVALID, EntryStatus.DUPLICATE, EntryStatus.REFUSED_PROTECTED, EntryStatus.EXPIRED)
 
 
 class VersionConflict(ValueError):
@@ -179,7 +170,7 @@ def changes_between(conn: Connection, before: int, after: Sequence[Entry | Row[A
     there = [row for row in _rows(conn, before) if row.withdrawn_ms is None]
     old, new = {_key(row) for row in there}, {_key(each) for each in after}
     opened = [row for row in there if row.status not in _BLOCKS_NOTHING and _key(row) not in new]
-    added = [each for each in after if each.status != DUPLICATE and _key(each) not in old]
+    added = [each for each in after if each.status != EntryStatus.DUPLICATE and _key(each) not in old]
     return Changes(added, opened, len(old & new))
 
 
@@ -188,7 +179,7 @@ def changes_between(conn: Connection, before: int, after: Sequence[Entry | Row[A
 
 def _has_lapsed(conn: Connection, order: Row[Any]) -> bool:
     """Whether control has ended what was in force of an emergency order: all of it, as two persons did not agree."""
-    is_ended = and_(entries.c.order == order.id, entries.c.status == EXPIRED)
+    is_ended = and_(entries.c.order == order.id, entries.c.status == EntryStatus.EXPIRED)
     return bool(order.is_emergency and conn.execute(select(exists().where(is_ended))).scalar_one())
 
 
@@ -243,10 +234,10 @@ def _going(conn: Connection, order: int, by: int) -> list[ReplacedEntry]:
     """Entries of an order that go; what the version `by` holds, and a rail keeps waiting or one gateway still tries,
     stays if it is in force."""
     other = entries.alias("other")
-    is_tried = and_(other.c.status == PENDING, other.c.canary.in_(OPEN_CANARIES))
+    is_tried = and_(other.c.status == EntryStatus.PENDING, other.c.canary.in_(OPEN_CANARIES))
     waits = exists().where(
         other.c.order == by,
-        or_(other.c.status == PENDING_REVIEW, is_tried),
+        or_(other.c.status == EntryStatus.PENDING_REVIEW, is_tried),
         other.c.withdrawn_ms.is_(None),
         func.coalesce(other.c.wire == entries.c.wire, other.c.value == entries.c.value),
     )

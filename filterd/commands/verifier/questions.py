@@ -14,7 +14,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from mgmt.orders.base.cover import Cover
-from mgmt.orders.base.model import ADDRESS, URL, URL_PREFIX, name_text
+from mgmt.orders.base.model import EntryMode, name_text
 from rules.base.public_suffixes import public_suffixes
 
 DNS_UDP, DNS_TCP, DNS_TLS, DNS_HTTPS = "dns-udp", "dns-tcp", "dns-tls", "dns-https"
@@ -40,7 +40,7 @@ class EntryInForce(NamedTuple):
 
     number: int
     wire: bytes
-    mode: str
+    mode: EntryMode
 
 
 class Question(NamedTuple):
@@ -89,24 +89,24 @@ def questions(asked: Iterable[EntryInForce], ways: Sequence[Way], cover: Cover) 
 
 
 def _tries(entry: EntryInForce) -> Iterator[_Try]:
-    if entry.mode == ADDRESS:
+    if entry.mode == EntryMode.ADDRESS:
         return
     everywhere = (*DNS_CHANNELS, *PACKET_CHANNELS)
-    if entry.mode in (URL, URL_PREFIX):
+    if entry.mode in (EntryMode.URL, EntryMode.URL_PREFIX):
         yield from _of_url(name_text(entry.wire), entry.mode)
         return
     name = name_text(entry.wire)
     yield _Try(ENTRY, name, "/", everywhere)
-    for beside in neighbours(name, is_exact=entry.mode == "exact"):
+    for beside in neighbours(name, is_exact=entry.mode == EntryMode.EXACT):
         yield _Try(NEIGHBOUR, beside, "/", OF_NEIGHBOURS)
 
 
-def _of_url(url: str, mode: str) -> Iterator[_Try]:
+def _of_url(url: str, mode: EntryMode) -> Iterator[_Try]:
     """A URL is closed where its path is visible, and the rest of its site is open everywhere."""
     parts = urlsplit(url if "://" in url else f"http://{url}")
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     yield _Try(ENTRY, parts.netloc, target, (HTTP,))
-    if target != "/" or mode == URL:
+    if target != "/" or mode == EntryMode.URL:
         yield _Try(NEIGHBOUR, parts.netloc, f"/{secrets.token_hex(4)}", (HTTP,))
     yield _Try(NEIGHBOUR, parts.hostname or "", "/", (DNS_UDP, TLS, QUIC))
 

@@ -45,7 +45,7 @@ from filterd.config import Config
 from mgmt.contract.errors import BadRequest
 from mgmt.orders.base.cover import Cover
 from mgmt.orders.base.judge import host_of_entry
-from mgmt.orders.base.model import ADDRESS, NOT_VISIBLE
+from mgmt.orders.base.model import EntryMode, EntryStatus
 from mgmt.orders.base.sealed import refuse_sealed
 from mgmt.orders.confirmation.verifications import Verification
 
@@ -155,8 +155,8 @@ def _report(
         "node": socket.gethostname(),
         "ways": [str(way) for way in place.ways],
         "entries": len(rows),
-        "asked": sum(row.mode != ADDRESS for row in sample),
-        "not_visible": sum(row.status == NOT_VISIBLE for row in rows),
+        "asked": sum(row.mode != EntryMode.ADDRESS for row in sample),
+        "not_visible": sum(row.status == EntryStatus.NOT_VISIBLE for row in rows),
         "results": told(found),
         "too_wide": [{"number": number, "name": name} for name, number in sorted(wide.items())],
         "not_here": [
@@ -170,8 +170,8 @@ def _report(
 
 def _asked(row: Row[Any]) -> EntryInForce:
     if row.is_by_host:
-        return EntryInForce(row.number, host_of_entry(row.value) or row.wire, "exact")
-    return EntryInForce(row.number, row.wire, row.mode)
+        return EntryInForce(row.number, host_of_entry(row.value) or row.wire, EntryMode.EXACT)
+    return EntryInForce(row.number, row.wire, EntryMode(row.mode))
 
 
 def cover_of(rows: Sequence[Row[Any]]) -> Cover:

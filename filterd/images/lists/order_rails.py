@@ -19,7 +19,7 @@ from fastpath.wire.address import network_of
 from fastpath.wire.name import to_text
 from mgmt.orders.base.judge import text_of_network
 from mgmt.orders.base.live import Live
-from mgmt.orders.base.model import ADDRESS, SCOPES, URL, URL_PREFIX, is_url
+from mgmt.orders.base.model import SCOPES, EntryMode, is_url
 from mgmt.orders.decisions import Ruling, settle
 from mgmt.orders.phases.canary_rules import Policy
 from mgmt.staff.approvals.proof import BY_NAMES, Proof
@@ -41,8 +41,8 @@ WIDEST_BITS = {4: 24, 6: 48}  # the shortest that one site announces: what is wi
 MAX_ORDER = 2**31 - 1  # of an order's number, in an image
 
 _NAME_MODES = {scope: Mode[scope.upper()] for scope in SCOPES}
-_PART_MODES = {mode.name.lower(): mode for mode in (Mode.EXACT, Mode.SUBTREE, Mode.BELOW)}
-_URL_MODES = {URL: Mode.EXACT, URL_PREFIX: Mode.SUBTREE}
+_PART_MODES = {EntryMode[mode.name]: mode for mode in (Mode.EXACT, Mode.SUBTREE, Mode.BELOW)}
+_URL_MODES = {EntryMode.URL: Mode.EXACT, EntryMode.URL_PREFIX: Mode.SUBTREE}
 
 log = logging.getLogger("filterd.images.lists.order_rails")
 
@@ -75,7 +75,7 @@ class OrderRails:
 
     def refusal(self, live: Live) -> str | None:
         """Why an entry is not compiled; None where it is."""
-        if live.mode == ADDRESS:
+        if live.mode == EntryMode.ADDRESS:
             network = _network_of(live)
             return MALFORMED if network is None else self._reason_of_network(network, live.is_approved)
         rule = _rule_of(live)
@@ -142,7 +142,7 @@ def is_well_formed(wire: bytes) -> bool:
 def _rule_of(live: Live) -> Rule | UrlRule | None:
     row: tuple[object, ...] = live  # SQLite keeps what it is given
     wire, mode, order, *_ = row
-    if not (isinstance(wire, bytes) and isinstance(mode, str) and isinstance(order, int)):
+    if not (isinstance(wire, bytes) and isinstance(mode, EntryMode) and isinstance(order, int)):
         return None
     if not (is_well_formed(wire) and 0 < order <= MAX_ORDER):
         return None

@@ -13,29 +13,24 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, and_, select
 
-from mgmt.orders.base.model import (
-    DUPLICATE,
-    ENFORCED,
-    ENFORCED_BROADER,
-    ENFORCED_HTTP,
-    EXPIRED,
-    IN_FORCE,
-    INVALID,
-    NOT_ENFORCEABLE,
-    NOT_VISIBLE,
-    PENDING,
-    PENDING_REVIEW,
-    REFUSED_PROTECTED,
-    SHADOW,
-    WITHDRAWN,
-    Entry,
-)
+from mgmt.orders.base.model import IN_FORCE, Entry, EntryStatus
 from mgmt.orders.base.sealed import is_sealed
 from parental.store.schema.orders import entries, orders
 
 LOOK_FIRST = (
-    *(REFUSED_PROTECTED, PENDING_REVIEW, INVALID, NOT_ENFORCEABLE, NOT_VISIBLE, DUPLICATE),
-    *(SHADOW, PENDING, ENFORCED_BROADER, ENFORCED_HTTP, ENFORCED, EXPIRED, WITHDRAWN),
+    EntryStatus.REFUSED_PROTECTED,
+    EntryStatus.PENDING_REVIEW,
+    EntryStatus.INVALID,
+    EntryStatus.NOT_ENFORCEABLE,
+    EntryStatus.NOT_VISIBLE,
+    EntryStatus.DUPLICATE,
+    EntryStatus.SHADOW,
+    EntryStatus.PENDING,
+    EntryStatus.ENFORCED_BROADER,
+    EntryStatus.ENFORCED_HTTP,
+    EntryStatus.ENFORCED,
+    EntryStatus.EXPIRED,
+    EntryStatus.WITHDRAWN,
 )
 _BATCH = 500
 
@@ -53,7 +48,7 @@ class Line(NamedTuple):
 class Group(NamedTuple):
     """Entries of one status.   n  all of them;   lines  the first of them"""
 
-    status: str
+    status: EntryStatus
     n: int
     lines: tuple[Line, ...]
 
@@ -67,7 +62,7 @@ def effect_of(conn: Connection, order: int, counts: Mapping[str, int], limit: in
     ]
 
 
-def lines_of(conn: Connection, order: int, status: str, after: int, limit: int) -> tuple[Line, ...]:
+def lines_of(conn: Connection, order: int, status: EntryStatus, after: int, limit: int) -> tuple[Line, ...]:
     """Entries of a stored order that have a status, by rising number, above `after`."""
     chosen = select(entries).where(entries.c.order == order, entries.c.status == status, entries.c.number > after)
     rows = conn.execute(chosen.order_by(entries.c.number).limit(limit)).all()

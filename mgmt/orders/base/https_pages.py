@@ -17,13 +17,17 @@ from sqlalchemy import Connection, Row, or_, select
 from mgmt.orders.base.cover import Cover
 from mgmt.orders.base.judge import host_of_entry
 from mgmt.orders.base.live import BY_ITS_HOST
-from mgmt.orders.base.model import ENFORCED, ENFORCED_HTTP, NOT_VISIBLE, SCOPES, URL, URL_PREFIX, name_text
+from mgmt.orders.base.model import SCOPES, EntryMode, EntryStatus, name_text
 from parental.store.schema.orders import entries
 
 _BATCH = 500
 # As a person may write the scheme: the parser takes hxxps as well.
 _IS_HTTPS = or_(entries.c.value.ilike("%https://%"), entries.c.value.ilike("%hxxps://%"))
-_IS_PAGE = entries.c.mode.in_((URL, URL_PREFIX)) & entries.c.status.in_((ENFORCED_HTTP, NOT_VISIBLE)) & _IS_HTTPS
+_IS_PAGE = (
+    entries.c.mode.in_((EntryMode.URL, EntryMode.URL_PREFIX))
+    & entries.c.status.in_((EntryStatus.ENFORCED_HTTP, EntryStatus.NOT_VISIBLE))
+    & _IS_HTTPS
+)
 
 
 class PageStatus(NamedTuple):
@@ -31,7 +35,7 @@ class PageStatus(NamedTuple):
 
     order: int
     number: int
-    status: str
+    status: EntryStatus
 
 
 def changed_pages(conn: Connection, numbers: Iterable[object]) -> list[PageStatus]:
@@ -56,15 +60,16 @@ def is_https(value: str) -> bool:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def _status(page: Row[Any], closed: Cover) -> str:
+def _status(page: Row[Any], closed: Cover) -> EntryStatus:
     host = host_of_entry(page.value)
     is_hidden = is_https(page.value) and (host is None or not closed.has_name(name_text(host)))
-    return NOT_VISIBLE if is_hidden else ENFORCED_HTTP
+    return EntryStatus.NOT_VISIBLE if is_hidden else EntryStatus.ENFORCED_HTTP
 
 
 def _closed_by(conn: Connection, order: int) -> Cover:
     """The names that an order closes, each on every channel."""
     names = select(entries.c.wire, entries.c.mode).where(entries.c.order == order)
-    rules = [tuple(row) for row in conn.execute(names.where(entries.c.status == ENFORCED, entries.c.mode.in_(SCOPES)))]
+    found = conn.execute(names.where(entries.c.status == EntryStatus.ENFORCED, entries.c.mode.in_(SCOPES)))
+    rules = [(row.wire, EntryMode(row.mode)) for row in found]
     hosts = conn.execute(select(entries.c.value).where(entries.c.order == order, BY_ITS_HOST)).scalars()
-    return Cover([*rules, *((host, "exact") for each in hosts if (host := host_of_entry(each)) is not None)])
+    return Cover([*rules, *((host, EntryMode.EXACT) for each in hosts if (host := host_of_entry(each)) is not None)])

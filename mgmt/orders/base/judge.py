@@ -14,20 +14,7 @@ from typing import Any
 from mgmt.contract.decoder import decode
 from mgmt.contract.fields import unfit
 from mgmt.orders.base.deadline_rules import LATEST_DEADLINE
-from mgmt.orders.base.model import (
-    ADDRESS,
-    DUPLICATE,
-    INVALID,
-    NOT_ENFORCEABLE,
-    PENDING,
-    PENDING_REVIEW,
-    REFUSED_PROTECTED,
-    SCOPES,
-    URL,
-    URL_PREFIX,
-    Entry,
-    Order,
-)
+from mgmt.orders.base.model import SCOPES, Entry, EntryMode, EntryStatus, Order
 from mgmt.orders.base.pushed import PushedOrder
 from mgmt.orders.base.sealed import ORDINARY, refuse_sealed
 from rules.base.canonical import IS_ADDRESS
@@ -52,7 +39,7 @@ _ADDRESS = re.compile(
     r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?:/[0-9]{1,3})?|\[?[0-9a-f.]*:[0-9a-f:.]*:[0-9a-f:.]*\]?(?:/[0-9]{1,3})?",
     re.IGNORECASE,
 )
-_MODES = {scope: Source("orders", None, match=scope).bare_mode for scope in SCOPES}
+_MODES = {str(scope): Source("orders", None, match=scope).bare_mode for scope in SCOPES}
 
 
 def parse_order(body: bytes) -> Order:
@@ -63,7 +50,7 @@ def parse_order(body: bytes) -> Order:
 def order_of(said: PushedOrder) -> Order:
     """An order as it was pushed.   Raises BadRequest where it may not be stored."""
     refuse_sealed(said.category or ORDINARY, ground=said.ground, ref=said.ref, corrects=said.corrects or "")
-    scope = said.scope or "subtree"
+    scope = said.scope or EntryMode.SUBTREE
     entries = ((each, scope) if isinstance(each, str) else (each.value, each.scope or scope) for each in said.entries)
     about = said.issuer, said.ref, said.ground, scope, said.deadline, said.emergency or False
     is_shadow = shadow_of(said.shadow, is_emergency=said.emergency or False)
@@ -94,15 +81,15 @@ def judge_entries(
     """Say of each entry what will be done with it.   has_gate, stops_names: see Settings.
 
     Cost: 30 µs each."""
-    seen: set[tuple[bytes, str]] = set()
+    seen: set[tuple[bytes, EntryMode]] = set()
     for number, (value, scope) in enumerate(order.entries, 1):
         entry = judge_entry(number, value, scope, protected, has_gate)
-        if entry.status == PENDING and not stops_names:
-            entry = replace(entry, status=NOT_ENFORCEABLE, reason=_NO_FILTER)
-        if entry.status == PENDING and entry.wire is not None and entry.mode is not None:
+        if entry.status == EntryStatus.PENDING and not stops_names:
+            entry = replace(entry, status=EntryStatus.NOT_ENFORCEABLE, reason=_NO_FILTER)
+        if entry.status == EntryStatus.PENDING and entry.wire is not None and entry.mode is not None:
             key = entry.wire, entry.mode
             if key in seen:
-                entry = Entry(number, value, *key, DUPLICATE, _TWICE)
+                entry = Entry(number, value, *key, EntryStatus.DUPLICATE, _TWICE)
             seen.add(key)
         yield entry
 
@@ -131,13 +118,15 @@ def host_of_entry(value: str) -> bytes | None:
 def judge_entry(number: int, value: str, scope: str, protected: ProtectedNames, has_gate: bool) -> Entry:
     """What is to be done with one entry, by itself.   has_gate  as judge_entries()"""
     entry = _read(number, value, scope, has_gate)
-    if entry.status != PENDING or entry.wire is None or entry.mode not in SCOPES:
+    if entry.status != EntryStatus.PENDING or entry.wire is None or entry.mode not in SCOPES:
         return entry
     mode = _MODES[entry.mode]
     if protected.is_hit(entry.wire, mode):
-        return replace(entry, status=REFUSED_PROTECTED, reason=PROTECTED)
-    reason = public_suffixes().refusal(entry.wire) if entry.mode != "exact" else None
-    status = {ICANN_SUFFIX: REFUSED_PROTECTED, PRIVATE_SUFFIX: PENDING_REVIEW}.get(reason or "", PENDING)
+        return replace(entry, status=EntryStatus.REFUSED_PROTECTED, reason=PROTECTED)
+    reason = public_suffixes().refusal(entry.wire) if entry.mode != EntryMode.EXACT else None
+    status = {ICANN_SUFFIX: EntryStatus.REFUSED_PROTECTED, PRIVATE_SUFFIX: EntryStatus.PENDING_REVIEW}.get(
+        reason or "", EntryStatus.PENDING
+    )
     return replace(entry, status=status, reason=reason)
 
 
@@ -152,21 +141,24 @@ def _read(number: int, value: str, scope: str, has_gate: bool) -> Entry:
     try:
         network = _network_of(value)
     except BadName as exc:
-        return Entry(number, value, None, None, enforceability_of(exc.reason).value, exc.reason)
+        return Entry(number, value, None, None, EntryStatus(enforceability_of(exc.reason)), exc.reason)
     if network is not None:
-        status, reason = (PENDING, None) if has_gate else (NOT_ENFORCEABLE, _NO_GATE_FOR_ADDRESSES)
+        status, reason = (
+            (EntryStatus.PENDING, None) if has_gate else (EntryStatus.NOT_ENFORCEABLE, _NO_GATE_FOR_ADDRESSES)
+        )
         if not is_public_network(network):
-            status, reason = REFUSED_PROTECTED, NOT_PUBLIC
-        return Entry(number, value, text_of_network(network), ADDRESS, status, reason)
+            status, reason = EntryStatus.REFUSED_PROTECTED, NOT_PUBLIC
+        return Entry(number, value, text_of_network(network), EntryMode.ADDRESS, status, reason)
     rule = _rule_of(value, scope)
     if rule == IS_ADDRESS:  # a list names no addresses; an order does, and this one is not spelled as any is
-        return Entry(number, value, None, None, INVALID, _NO_ADDRESS)
+        return Entry(number, value, None, None, EntryStatus.INVALID, _NO_ADDRESS)
     if isinstance(rule, str):
-        return Entry(number, value, None, None, enforceability_of(rule).value, rule)
+        return Entry(number, value, None, None, EntryStatus(enforceability_of(rule)), rule)
     if isinstance(rule, UrlRule):
-        mode = URL if rule.mode is _MODES["exact"] else URL_PREFIX
-        return Entry(number, value, rule.url, mode, *((PENDING, None) if has_gate else (NOT_ENFORCEABLE, _NO_GATE)))
-    return Entry(number, value, rule.wire, rule.mode.name.lower(), PENDING, None)
+        mode = EntryMode.URL if rule.mode is _MODES[EntryMode.EXACT] else EntryMode.URL_PREFIX
+        status, reason = (EntryStatus.PENDING, None) if has_gate else (EntryStatus.NOT_ENFORCEABLE, _NO_GATE)
+        return Entry(number, value, rule.url, mode, status, reason)
+    return Entry(number, value, rule.wire, EntryMode[rule.mode.name], EntryStatus.PENDING, None)
 
 
 def text_of_network(network: Network) -> bytes:
@@ -191,6 +183,6 @@ def _rule_of(value: str, scope: str) -> Rule | UrlRule | str:
     if not value.isprintable():
         return "holds a control character"
     try:
-        return rule_of_cell(value, _MODES[scope], _MODES["exact"], 0)
+        return rule_of_cell(value, _MODES[scope], _MODES[EntryMode.EXACT], 0)
     except BadName as exc:
         return exc.reason

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Row, insert, select
 
 from mgmt.orders.base.judge import judge_entries
-from mgmt.orders.base.model import INVALID, Entry, Order
+from mgmt.orders.base.model import Entry, EntryStatus, Order
 from parental.store.schema.orders import order_files, orders
 from rules.base.errors import BadList
 from rules.base.protected import ProtectedNames
@@ -97,7 +97,7 @@ def judge_rows(order: Order, found: Letter, protected: ProtectedNames, **does: b
 
     Raises BadList where no row is an entry."""
     judged = list(_judged(order, found.rows, protected, does))
-    if all(entry.status == INVALID for entry in judged):
+    if all(entry.status == EntryStatus.INVALID for entry in judged):
         raise BadList(f"file: {NO_ENTRY} ({judged[0].reason}, place {judged[0].place}); not taken; look at its columns")
     return judged
 
@@ -137,6 +137,6 @@ def _judged(
 ) -> Iterator[Entry]:
     for entry, row in zip(judge_entries(order, protected, **does), rows, strict=True):
         if row.fault is not None:
-            yield Entry(entry.number, row.value, None, None, INVALID, row.fault, row.place)
+            yield Entry(entry.number, row.value, None, None, EntryStatus.INVALID, row.fault, row.place)
         else:
             yield replace(entry, place=row.place)

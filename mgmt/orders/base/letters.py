@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from mgmt.orders.base.model import ENFORCED, ENFORCED_HTTP, NOT_ENFORCEABLE
+from mgmt.orders.base.model import EntryStatus
 from parental.store.schema.orders import letters, orders
 
 
@@ -72,10 +72,10 @@ def letters_of(conn: Connection, numbers: Sequence[int]) -> dict[int, list[Lette
 
 def counts_here(counts: Mapping[str, int], *, has_gate: bool, stops_names: bool) -> dict[str, int]:
     """The counts of a compilation as a box can enforce them.   has_gate, stops_names  see Settings"""
-    not_here = {ENFORCED_HTTP} if not has_gate else set()
-    not_here |= {ENFORCED, ENFORCED_HTTP} if not stops_names else set()
+    not_here = {EntryStatus.ENFORCED_HTTP} if not has_gate else set()
+    not_here |= {EntryStatus.ENFORCED, EntryStatus.ENFORCED_HTTP} if not stops_names else set()
     moved: dict[str, int] = {}
     for status, n in counts.items():
-        word = NOT_ENFORCEABLE if status in not_here else status
+        word = EntryStatus.NOT_ENFORCEABLE if status in not_here else status
         moved[word] = moved.get(word, 0) + n
     return moved

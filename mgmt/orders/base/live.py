@@ -13,18 +13,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, literal, or_, select, union, union_all
 
-from mgmt.orders.base.model import (
-    ADDRESS,
-    BROADER,
-    IN_FORCE,
-    NOT_ENFORCEABLE,
-    PENDING_REVIEW,
-    REFUSED_PROTECTED,
-    SCOPES,
-    SHADOW,
-    URL,
-    URL_PREFIX,
-)
+from mgmt.orders.base.model import BROADER, IN_FORCE, SCOPES, EntryMode, EntryStatus, mode_of
 from parental.store.column_types import is_octets
 from parental.store.revision import ORDERS, current_revision
 from parental.store.schema.canaries import order_canaries, order_shadows
@@ -33,9 +22,13 @@ from parental.store.schema.orders import approvals, entries, entry_parts
 BY_CONTROL = "control: "  # begins the reason of an entry that control's rails have refused, after it was pushed
 # What may be in force, or come to be: held and refused entries would come back with a change of the rails.
 IS_REFUSED_BY_CONTROL = and_(
-    entries.c.status.in_((REFUSED_PROTECTED, PENDING_REVIEW)), entries.c.reason.startswith(BY_CONTROL)
+    entries.c.status.in_((EntryStatus.REFUSED_PROTECTED, EntryStatus.PENDING_REVIEW)),
+    entries.c.reason.startswith(BY_CONTROL),
 )
-MAY_COME = or_(entries.c.status.in_((*IN_FORCE, PENDING_REVIEW, NOT_ENFORCEABLE, SHADOW)), IS_REFUSED_BY_CONTROL)
+MAY_COME = or_(
+    entries.c.status.in_((*IN_FORCE, EntryStatus.PENDING_REVIEW, EntryStatus.NOT_ENFORCEABLE, EntryStatus.SHADOW)),
+    IS_REFUSED_BY_CONTROL,
+)
 OPEN_CANARIES = select(order_canaries.c.id).where(order_canaries.c.outcome.is_(None))
 # Not on trial on one gateway: in force on all of them, once it is in force at all.
 NOT_TRIED = or_(entries.c.canary.is_(None), entries.c.canary.not_in(OPEN_CANARIES))
@@ -48,7 +41,7 @@ class Live(NamedTuple):
     """A rule that is, or is about to be, in force: what the compiler needs of it."""
 
     wire: bytes  # or a URL, see mgmt.orders.base.model.Entry
-    mode: str
+    mode: EntryMode | None  # None: its row has none that there is
     order: int
     is_approved: bool = False  # by two persons: what would be held for review is not
     place: int = 0  # of an order in shadow, see mgmt.orders.phases.shadow_places; 0: in force
@@ -84,9 +77,12 @@ def kept_out(*, has_gate: bool, stops_names: bool) -> ColumnElement[bool]:
     """What may come in force with a change of the rails, or by what this box has now and had not when it was judged.
 
     has_gate, stops_names  see mgmt.registers.settings.page_settings.Settings"""
-    modes = [*((URL, URL_PREFIX, ADDRESS) if has_gate else ()), *(SCOPES if stops_names else ())]
+    modes = [
+        *((EntryMode.URL, EntryMode.URL_PREFIX, EntryMode.ADDRESS) if has_gate else ()),
+        *(SCOPES if stops_names else ()),
+    ]
     is_enforceable = and_(entries.c.wire.is_not(None), entries.c.mode.in_(modes))
-    return or_(IS_REFUSED_BY_CONTROL, and_(entries.c.status == NOT_ENFORCEABLE, is_enforceable))
+    return or_(IS_REFUSED_BY_CONTROL, and_(entries.c.status == EntryStatus.NOT_ENFORCEABLE, is_enforceable))
 
 
 def names_changed_since(conn: Connection, revision: int) -> list[bytes]:
@@ -101,7 +97,7 @@ def orders_revision(conn: Connection) -> int:
     return current_revision(conn, ORDERS)
 
 
-_IS_RULE = or_(entries.c.mode.is_(None), entries.c.mode != ADDRESS)
+_IS_RULE = or_(entries.c.mode.is_(None), entries.c.mode != EntryMode.ADDRESS)
 _IS_PART = and_(entries.c.order == entry_parts.c.order, entries.c.number == entry_parts.c.number)
 
 
@@ -113,7 +109,7 @@ def _read(conn: Connection, of_entries: Any, of_parts: Any, canary: str | None) 
 
 def _read_shadows(conn: Connection, of_entries: Any, of_parts: Any) -> Iterator[Live]:
     is_its = and_(order_shadows.c.order == entries.c.order, order_shadows.c.ended_s.is_(None))
-    joined, is_here = entries.join(order_shadows, is_its), entries.c.status == SHADOW
+    joined, is_here = entries.join(order_shadows, is_its), entries.c.status == EntryStatus.SHADOW
     is_placed = order_shadows.c.place.is_not(None)
     return _rules(conn, joined, order_shadows.c.place, (is_here, is_placed, of_entries), (is_here, is_placed, of_parts))
 
@@ -128,4 +124,4 @@ def _rules(conn: Connection, source: Any, place: Any, of_entries: Any, of_parts:
     ).subquery()
     chosen = select(both.c.wire, both.c.mode, func.min(both.c.order), func.max(both.c.approval), both.c.place)
     for wire, mode, order, approval, at in conn.execute(chosen.group_by(both.c.wire, both.c.mode, both.c.place)):
-        yield Live(wire, mode, order, approval is not None, at)
+        yield Live(wire, mode_of(mode), order, approval is not None, at)

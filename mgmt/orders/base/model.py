@@ -3,40 +3,49 @@
 Invariants: equal content gives an equal digest, however the body was spaced and its keys ordered.
 """
 
+import enum
 import hashlib
 import json
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
-SCOPES = ("subtree", "exact")
-URL, URL_PREFIX = "url", "url-prefix"  # modes of URLs: that one, or also every path below it
-ADDRESS = "address"  # mode of an address or a prefix: `wire` is its text, and its rules stand in entry_parts
-PENDING, ENFORCED, ENFORCED_HTTP, WITHDRAWN = "pending", "enforced", "enforced_http_only", "withdrawn"
-NOT_VISIBLE = "not_visible_over_https"  # a page of https:// whose host is open: closed over plain HTTP alone
-ENFORCED_BROADER = "enforced_broader"  # a URL, by its whole host, as two persons have approved
-BROADER = "broader"  # the kind of their approval, see mgmt.orders.approvals
-INVALID, DUPLICATE, PENDING_REVIEW = "invalid", "duplicate", "pending_review"
-EXPIRED = "expired"  # by the list that held it
-SHADOW = "shadow"  # not enforced: what it would block is counted, until two persons let it in
-REFUSED_PROTECTED, NOT_ENFORCEABLE = "refused_protected", "not_enforceable_at_this_layer"
-SERVED = (ENFORCED, ENFORCED_HTTP, ENFORCED_BROADER, NOT_VISIBLE)  # by every worker
-IN_FORCE = (PENDING, *SERVED)  # compiled; that is how pending ones come into force
-STATUSES = (
-    PENDING,
-    SHADOW,
-    ENFORCED,
-    ENFORCED_HTTP,
-    ENFORCED_BROADER,
-    NOT_VISIBLE,
-    INVALID,
-    DUPLICATE,
-    REFUSED_PROTECTED,
-    NOT_ENFORCEABLE,
-    PENDING_REVIEW,
-    WITHDRAWN,
-    EXPIRED,
-)
+BROADER = "broader"  # the kind of an approval, see mgmt.orders.approvals
+
+
+class EntryMode(enum.StrEnum):
+    """What the `wire` of an entry is, and what of it is closed."""
+
+    SUBTREE = "subtree"
+    EXACT = "exact"
+    URL = "url"
+    URL_PREFIX = "url-prefix"  # that URL, and every path below it
+    ADDRESS = "address"  # or a prefix: `wire` is its text, and its rules stand in entry_parts
+    BELOW = "below"  # of such a rule alone
+
+
+class EntryStatus(enum.StrEnum):
+    """What becomes of an entry."""
+
+    PENDING = "pending"  # to be enforced
+    SHADOW = "shadow"  # not enforced: what it would block is counted, until two persons let it in
+    ENFORCED = "enforced"
+    ENFORCED_HTTP = "enforced_http_only"
+    ENFORCED_BROADER = "enforced_broader"  # a URL, by its whole host, as two persons have approved
+    NOT_VISIBLE = "not_visible_over_https"  # a page of https:// whose host is open: closed over plain HTTP alone
+    INVALID = "invalid"
+    DUPLICATE = "duplicate"
+    REFUSED_PROTECTED = "refused_protected"
+    NOT_ENFORCEABLE = "not_enforceable_at_this_layer"
+    PENDING_REVIEW = "pending_review"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"  # by the list that held it
+
+
+SCOPES = (EntryMode.SUBTREE, EntryMode.EXACT)
+# By every worker.
+SERVED = (EntryStatus.ENFORCED, EntryStatus.ENFORCED_HTTP, EntryStatus.ENFORCED_BROADER, EntryStatus.NOT_VISIBLE)
+IN_FORCE = (EntryStatus.PENDING, *SERVED)  # compiled; that is how pending ones come into force
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +101,7 @@ class IssuerSignature(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry, judged.   status PENDING: to be enforced.
+    """One entry, judged.
 
     wire   canonical: a name's on the wire, or the text of a URL, as `mode` says; None where the value is neither
     place  in the file that it came with: its line, or sheet and line; None: with none"""
@@ -100,10 +109,18 @@ class Entry:
     number: int
     value: str
     wire: bytes | None
-    mode: str | None
-    status: str
+    mode: EntryMode | None
+    status: EntryStatus
     reason: str | None
     place: str | None = None
+
+
+_MODES: dict[object, EntryMode] = {each.value: each for each in EntryMode}
+
+
+def mode_of(word: object) -> EntryMode | None:
+    """The mode of a row that another role may have written; None: it is none."""
+    return _MODES.get(word)
 
 
 def is_url(wire: bytes) -> bool:

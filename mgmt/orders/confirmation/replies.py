@@ -18,7 +18,7 @@ from mgmt.ledger.event import CONTROL, time_text
 from mgmt.ledger.signed_statement import digest_of
 from mgmt.orders.base.events import note_order
 from mgmt.orders.base.live import OPEN_CANARIES, orders_revision
-from mgmt.orders.base.model import PENDING
+from mgmt.orders.base.model import EntryStatus
 from mgmt.orders.base.sealed import is_sealed
 from mgmt.orders.confirmation.signed import note_of
 from mgmt.orders.confirmation.statement import statement_of
@@ -114,7 +114,7 @@ def restate(conn: Connection, order: int, signer: Signer, at: datetime) -> bool:
     if found is not None and found.state == VERIFIED and _is_due(conn, order, found.revision):
         return False
     row = conn.execute(select(orders).where(orders.c.id == order)).one()
-    is_pending = exists().where(entries.c.order == order, entries.c.status == PENDING)
+    is_pending = exists().where(entries.c.order == order, entries.c.status == EntryStatus.PENDING)
     is_asked_back = row.withdrawn_ms is not None and row.withdrawal_receipt is None
     if is_asked_back or conn.execute(select(is_pending)).scalar_one():
         return False

@@ -18,16 +18,7 @@ from sqlalchemy import Connection, Row, select
 from mgmt.ledger.event import time_text
 from mgmt.ledger.signed_statement import canonical, digest_of
 from mgmt.orders.base.dates import moment_of
-from mgmt.orders.base.model import (
-    DUPLICATE,
-    EXPIRED,
-    IN_FORCE,
-    NOT_VISIBLE,
-    PENDING_REVIEW,
-    SERVED,
-    SHADOW,
-    WITHDRAWN,
-)
+from mgmt.orders.base.model import IN_FORCE, SERVED, EntryStatus
 from mgmt.orders.store import counts_of, get_order, page_of_entries
 from mgmt.orders.versions import before
 from parental.store.schema.confirmations import confirmations, verifications
@@ -39,7 +30,7 @@ HERE = "here"
 CONFIRMED, PARTLY_CONFIRMED, NOT_CONFIRMED = "confirmed", "partly_confirmed", "not_confirmed"
 REPLACED = "replaced"  # by a correction, which says what holds now
 # Of an order without any entry of these statuses nothing is in force, and nothing comes to be by itself.
-_NOT_OVER = frozenset({*IN_FORCE, PENDING_REVIEW, SHADOW})
+_NOT_OVER = frozenset({*IN_FORCE, EntryStatus.PENDING_REVIEW, EntryStatus.SHADOW})
 _ASKED_NOTHING: Mapping[str, Any] = {"node": "", "ways": [], "asked": 0, "results": []}
 _PAGE = 1000
 
@@ -81,17 +72,19 @@ def _answer(order: Row[Any], entries: Sequence[Mapping[str, Any]], *, is_confirm
         return end
     if not is_confirmed:
         return NOT_CONFIRMED
-    is_whole = statuses <= {*SERVED, WITHDRAWN, EXPIRED, DUPLICATE} - {NOT_VISIBLE}
+    is_whole = statuses <= {*SERVED, EntryStatus.WITHDRAWN, EntryStatus.EXPIRED, EntryStatus.DUPLICATE} - {
+        EntryStatus.NOT_VISIBLE
+    }
     return CONFIRMED if is_whole else PARTLY_CONFIRMED
 
 
 def _end(order: Row[Any], statuses: Set[str]) -> str | None:
     """By what nothing of an order is in force any more; None: nothing ever was."""
     if order.withdrawn_ms is not None:
-        return WITHDRAWN
+        return EntryStatus.WITHDRAWN
     if order.replaced_by is not None:
         return REPLACED
-    return next((each for each in (EXPIRED, WITHDRAWN) if each in statuses), None)
+    return next((each for each in (EntryStatus.EXPIRED, EntryStatus.WITHDRAWN) if each in statuses), None)
 
 
 def _replacing(conn: Connection, order: Row[Any]) -> Row[Any] | None:
@@ -196,7 +189,9 @@ def _entry(entry: Row[Any], result: Mapping[str, Any] | None) -> dict[str, Any]:
         "reason": entry.reason,
         "since": time_text(entry.enforced_ms) if is_in_force and entry.enforced_ms is not None else None,
         "approval": entry.reference if is_in_force else None,
-        "verified": bool(ways) and entry.status != NOT_VISIBLE and all(each == HERE for each in ways.values()),
+        "verified": bool(ways)
+        and entry.status != EntryStatus.NOT_VISIBLE
+        and all(each == HERE for each in ways.values()),
         "ways": sorted(way for way, outcome in ways.items() if outcome == HERE),
         "at": time_text(result["at_ms"]) if ways and result is not None else None,
     }

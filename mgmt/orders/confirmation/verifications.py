@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, 
 from mgmt.ledger.event import Actor, Value
 from mgmt.orders.base.events import note_order
 from mgmt.orders.base.live import BY_ITS_HOST
-from mgmt.orders.base.model import PENDING, SERVED
+from mgmt.orders.base.model import SERVED, EntryStatus
 from mgmt.orders.phases.canary_store import tried_at
 from mgmt.orders.phases.states import NEXT, State, step, steps_of
 from parental.store.schema.confirmations import verifications
@@ -124,4 +124,4 @@ def _is_served(canary: str | None) -> ColumnElement[bool]:
     is_in_force = entries.c.status.in_(SERVED)
     if canary is None:
         return is_in_force
-    return or_(is_in_force, and_(entries.c.status == PENDING, entries.c.canary.in_(tried_at(canary))))
+    return or_(is_in_force, and_(entries.c.status == EntryStatus.PENDING, entries.c.canary.in_(tried_at(canary))))

@@ -23,7 +23,7 @@ from mgmt.ledger.event import CONTROL, Value
 from mgmt.ledger.trusted_clock import UNKNOWN
 from mgmt.orders.base.events import note_order
 from mgmt.orders.base.live import OPEN_CANARIES
-from mgmt.orders.base.model import PENDING
+from mgmt.orders.base.model import EntryStatus
 from mgmt.orders.phases.canary_rules import CanaryEnd, CanaryEvidence, Outcome, Policy, ending_of
 from parental.store.database import upsert
 from parental.store.revision import ORDERS, raise_revision
@@ -187,7 +187,7 @@ def _ending(conn: Connection, policy: Policy, row: Row[Any], now_s: int) -> Cana
 
 
 def _is_tried(row: Row[Any]) -> ColumnElement[bool]:
-    return and_(entries.c.order == row.order, entries.c.canary == row.id, entries.c.status == PENDING)
+    return and_(entries.c.order == row.order, entries.c.canary == row.id, entries.c.status == EntryStatus.PENDING)
 
 
 def _n_wide(conn: Connection, row: Row[Any]) -> int:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Row, exists, func, insert, select, update
 
 from mgmt.ledger.event import CONTROL, Value
 from mgmt.orders.base.events import note_order
-from mgmt.orders.base.model import IN_FORCE, SHADOW
+from mgmt.orders.base.model import IN_FORCE, EntryStatus
 from mgmt.orders.phases.shadow_places import N_PLACES, list_of
 from parental.store.database import upsert
 from parental.store.revision import ORDERS, raise_revision
@@ -50,7 +50,7 @@ def enter(conn: Connection, numbers: Iterable[int], at: datetime) -> None:
 def tend(conn: Connection, at: datetime) -> None:
     """End the shadows that are over, and give their places to who waits.   conn  may write"""
     rows = conn.execute(select(order_shadows).where(_IS_OPEN).order_by(order_shadows.c.id)).all()
-    going_on = [row for row in rows if _has(conn, row.order, (SHADOW,))]
+    going_on = [row for row in rows if _has(conn, row.order, (EntryStatus.SHADOW,))]
     for row in rows:
         if row not in going_on:
             _end(conn, row, at)
@@ -125,7 +125,7 @@ def _free(conn: Connection, taken: set[int | None]) -> list[int]:
 def _place(conn: Connection, row: Row[Any], place: int, at: datetime) -> None:
     revision = raise_revision(conn, ORDERS)
     conn.execute(update(order_shadows).where(order_shadows.c.id == row.id).values(place=place, revision=revision))
-    its = update(entries).where(entries.c.order == row.order, entries.c.status == SHADOW)
+    its = update(entries).where(entries.c.order == row.order, entries.c.status == EntryStatus.SHADOW)
     n = conn.execute(its.values(revision=revision)).rowcount
     said: dict[str, Value] = {"entries": n, "list": list_of(place)}
     note_order(conn, row.order, "shadow begun", at, CONTROL, **said)

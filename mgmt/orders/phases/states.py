@@ -18,16 +18,16 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, func, insert, or_, select
 
-from mgmt.orders.base.model import DUPLICATE, EXPIRED, NOT_VISIBLE, PENDING, PENDING_REVIEW, SERVED
-from mgmt.orders.base.model import SHADOW as ENTRY_SHADOW
-from mgmt.orders.base.model import WITHDRAWN as ENTRY_WITHDRAWN
+from mgmt.orders.base.model import SERVED, EntryStatus
 from mgmt.orders.phases import canary_store as canaries
 from mgmt.orders.phases.canary_rules import Outcome
 from parental.store.schema.confirmations import verifications
 from parental.store.schema.orders import approvals, entries, order_steps, orders
 
 _BATCH = 500
-_AS_DIRECTED = frozenset({*SERVED, DUPLICATE, ENTRY_WITHDRAWN, EXPIRED}) - {NOT_VISIBLE}
+_AS_DIRECTED = frozenset({*SERVED, EntryStatus.DUPLICATE, EntryStatus.WITHDRAWN, EntryStatus.EXPIRED}) - {
+    EntryStatus.NOT_VISIBLE
+}
 
 
 class State(enum.StrEnum):
@@ -163,19 +163,19 @@ CONTROL_ROLE = "control"
 
 def _state_by(counts: Mapping[str, int], *, is_withdrawn: bool, is_proposed: bool, canary: str = "") -> State:
     """The state of an order by its entries.   canary  of mgmt.orders.phases.canary_store.state_of(); '': it has none"""
-    if ENTRY_SHADOW in counts:
+    if EntryStatus.SHADOW in counts:
         return _S.SHADOW
-    if PENDING in counts:
+    if EntryStatus.PENDING in counts:
         return _S.CANARY if canary == canaries.RUNNING else _S.APPROVED
     if not counts.keys().isdisjoint(SERVED):
         return _S.ENFORCED if counts.keys() <= _AS_DIRECTED else _S.PARTIALLY_ENFORCED
-    if is_withdrawn or counts.keys() <= {ENTRY_WITHDRAWN, DUPLICATE}:
+    if is_withdrawn or counts.keys() <= {EntryStatus.WITHDRAWN, EntryStatus.DUPLICATE}:
         return _S.WITHDRAWN
-    if PENDING_REVIEW in counts and canary == Outcome.ROLLED_BACK:
+    if EntryStatus.PENDING_REVIEW in counts and canary == Outcome.ROLLED_BACK:
         return _S.ROLLED_BACK
-    if PENDING_REVIEW in counts or is_proposed:
+    if EntryStatus.PENDING_REVIEW in counts or is_proposed:
         return _S.PENDING_APPROVAL if is_proposed else _S.HELD_BY_RAIL
-    return _S.EXPIRED if EXPIRED in counts else _S.REJECTED
+    return _S.EXPIRED if EntryStatus.EXPIRED in counts else _S.REJECTED
 
 
 def _counts(conn: Connection, numbers: Sequence[int]) -> dict[int, dict[str, int]]:

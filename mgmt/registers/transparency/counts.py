@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, func, select
 
-from mgmt.orders.base.model import EXPIRED as ENTRY_EXPIRED
-from mgmt.orders.base.model import NOT_VISIBLE, PENDING_REVIEW, REFUSED_PROTECTED, SERVED, WITHDRAWN
+from mgmt.orders.base.model import SERVED, EntryStatus
 from mgmt.orders.base.sealed import is_sealed
 from mgmt.orders.deadlines.alarms import IS_PUSHED
 from mgmt.orders.deadlines.statistics import ENFORCED, seconds_to, took
@@ -31,7 +30,7 @@ CSAM = "csam"
 GIVEN_UP = (1, 0)  # for small counts: the category first, then the issuer
 _ABOUT = tuple(orders.c[name] for name in ("id", "issuer", "ref", "ground", "received_ms"))
 _BATCH = 500
-_SERVED = frozenset(SERVED) - {NOT_VISIBLE}  # what is open over HTTPS is not called in force
+_SERVED = frozenset(SERVED) - {EntryStatus.NOT_VISIBLE}  # what is open over HTTPS is not called in force
 
 
 class _Order(NamedTuple):
@@ -101,9 +100,9 @@ def _row(values: tuple[str | None, ...], some: Sequence[_Order]) -> OrderGroup:
         orders=len(some),
         entries=statuses.total(),
         in_force=sum(statuses[status] for status in _SERVED),
-        protected=statuses[REFUSED_PROTECTED],
-        held=statuses[PENDING_REVIEW],
-        released=statuses[WITHDRAWN] + statuses[ENTRY_EXPIRED],
+        protected=statuses[EntryStatus.REFUSED_PROTECTED],
+        held=statuses[EntryStatus.PENDING_REVIEW],
+        released=statuses[EntryStatus.WITHDRAWN] + statuses[EntryStatus.EXPIRED],
         median_ms=_median_ms([each.enforced_s for each in some if each.enforced_s is not None]),
     )
 

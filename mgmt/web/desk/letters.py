@@ -187,7 +187,7 @@ def _can_be_typed(scope: str, rows: Sequence[Row[Any]]) -> bool:
 
 def _digest(judged: AdmittedOrder) -> str:
     """Of all that the page shows: the order, and what the rules say of its entries."""
-    told = [(entry.status, entry.reason) for entry in judged.entries]
+    told = [(entry.status.value, entry.reason) for entry in judged.entries]
     return hashlib.sha256(judged.order.sha256 + repr(told).encode()).hexdigest()
 
 

@@ -14,6 +14,7 @@ from mgmt.contract.decoder import decode
 from mgmt.contract.errors import BadRequest
 from mgmt.orders.approvals import approvals_of
 from mgmt.orders.base.effect import LOOK_FIRST, Group, effect_of, lines_of
+from mgmt.orders.base.model import EntryStatus
 from mgmt.orders.base.pushed import Withdrawal
 from mgmt.orders.base.sealed import is_sealed
 from mgmt.orders.confirmation.replies import last_confirmation
@@ -161,11 +162,11 @@ async def _one(
         if order is None:
             return None
         (row,) = seen(conn, [order], view)
-        is_known = wanted in LOOK_FIRST and row.counts.get(wanted)
+        chosen = next((each for each in LOOK_FIRST if each == wanted and row.counts.get(each)), None)
         return {
             "row": row,
-            "chosen": wanted if is_known else "",
-            "groups": [] if row.is_sealed else _groups(conn, number, row.counts, wanted if is_known else "", after),
+            "chosen": chosen or "",
+            "groups": [] if row.is_sealed else _groups(conn, number, row.counts, chosen, after),
             "agreed": approvals_of(conn, number),
             "reading": reading_of(conn, number) if row.is_sealed else None,
             "is_confirmed": not row.is_sealed and last_confirmation(conn, number) is not None,
@@ -182,9 +183,11 @@ async def _one(
     return page(request, "order.html", status, session=session, alert=alert, **found)
 
 
-def _groups(conn: Connection, order: int, counts: dict[str, int], status: str, after: int) -> list[Group]:
+def _groups(
+    conn: Connection, order: int, counts: dict[str, int], status: EntryStatus | None, after: int
+) -> list[Group]:
     """The first entries of each status, or a page of those of one."""
-    if not status:
+    if status is None:
         return effect_of(conn, order, counts, FIRST_LINES)
     return [Group(status, counts[status], lines_of(conn, order, status, after, ENTRIES))]
 

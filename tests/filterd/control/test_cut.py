@@ -18,6 +18,7 @@ from filterd.control.lock_enforcer import LockKeeper
 from filterd.control.service import Control
 from filterd.kernel.cut import Label, Means
 from mgmt.contract.control import Cut, Receipt
+from mgmt.orders.base.model import EntryMode
 from parental.calendar import exceptions
 from parental.people.household import By
 from parental.policy.profile import Span
@@ -160,7 +161,7 @@ def ordered(place: Path, engine: Engine, *values: tuple[str, str]) -> Receipt:
 
     async def work(control: Control) -> Receipt:
         for number, (name, mode) in enumerate(values):
-            push(engine, name, f"T-{number}", mode)
+            push(engine, name, f"T-{number}", EntryMode(mode))
         return await control.publisher.names_changed()
 
     return play(place, engine, work)

@@ -11,7 +11,7 @@ from filterd.control.service import Control
 from filterd.process.control_messages import ControlStatus, Explanation
 from mgmt.contract.control import ClosureReason
 from mgmt.orders.approvals import Proposal, approve, propose
-from mgmt.orders.base.model import URL
+from mgmt.orders.base.model import EntryMode
 from mgmt.orders.phases.shadow_places import SHADOW_LISTS
 from mgmt.orders.store import get_order
 from mgmt.staff.approvals.rules import Signatory
@@ -70,7 +70,7 @@ def test_an_explanation_names_the_line_and_a_rule_that_was_folded_away(place: Pa
 def test_a_url_of_an_order_is_in_force_where_paths_are_seen(place: Path, engine: Engine) -> None:
     said = (place / "f.yaml").read_text()
     (place / "f.yaml").write_text(said.replace("gate: {workers: 0}", "gate: {workers: 1}"))
-    push(engine, "shared.test/page", mode=URL)
+    push(engine, "shared.test/page", mode=EntryMode.URL)
 
     by_http, by_sni = (explained(place, engine, "https://shared.test/page", channel) for channel in ("http", "sni"))
 
@@ -200,7 +200,7 @@ def test_a_list_in_the_shadow_is_compiled_as_one_and_told_with_its_counts(place:
 
 
 def test_a_host_that_is_closed_for_one_url_is_explained_by_its_approval(place: Path, engine: Engine) -> None:
-    number = push(engine, "shared.test/a", mode=URL)
+    number = push(engine, "shared.test/a", mode=EntryMode.URL)
     at = datetime.now(UTC)
     until = at + timedelta(days=30)
     words = Proposal(

@@ -21,7 +21,7 @@ from mgmt.contract.control import Ack, Receipt, receipt_json
 from mgmt.ledger.event import CONTROL
 from mgmt.ledger.trusted_clock import UNKNOWN
 from mgmt.orders.base.live import orders_revision
-from mgmt.orders.base.model import Entry, Order
+from mgmt.orders.base.model import Entry, EntryMode, EntryStatus, Order
 from mgmt.orders.decisions import confirm, taken
 from mgmt.orders.phases.canary_rules import Policy
 from mgmt.orders.store import counts_of, get_order, number_letter, put_order, withdraw_order
@@ -108,7 +108,7 @@ def play(tmp_path: Path, engine: Engine) -> Play:
 
 
 def push(engine: Engine, at: datetime = LONG_AGO, ref: str = "T-1") -> int:
-    entry = Entry(1, "ordered.test", to_wire(b"ordered.test"), "subtree", "pending", None)
+    entry = Entry(1, "ordered.test", to_wire(b"ordered.test"), EntryMode.SUBTREE, EntryStatus.PENDING, None)
     with writing(engine) as conn:
         return put_order(conn, Order("PTA", ref, "", "subtree", None, False, ()), [entry], b"", at, CONTROL)
 

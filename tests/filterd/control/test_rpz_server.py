@@ -28,7 +28,7 @@ from filterd.control.service import Control
 from filterd.images.lists.sources import HELP_LIST, ORDERS_LIST
 from filterd.process.database.access import database_of
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.base.model import Entry, Order
+from mgmt.orders.base.model import Entry, EntryMode, EntryStatus, Order
 from mgmt.orders.store import put_order
 from parental.store.database import open_database, writing
 from parental.store.engines import Where
@@ -102,7 +102,7 @@ def play(place: Path, port: int, work: Any) -> Any:
 
 def push(engine: Engine, name: str) -> Any:
     order = Order("PTA", "T-1", "a law", "subtree", None, False, ((name, "subtree"),))
-    entry = Entry(1, name, to_wire(name.encode()), "subtree", "pending", None)
+    entry = Entry(1, name, to_wire(name.encode()), EntryMode.SUBTREE, EntryStatus.PENDING, None)
     with writing(engine) as conn:
         return put_order(conn, order, [entry], b"", datetime.now(UTC), CONTROL)
 

@@ -23,7 +23,7 @@ from filterd.images.live_delta import LiveDelta
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.approvals import Proposal, approve, propose
 from mgmt.orders.base.live import Live, live_entries_of, names_changed_since, orders_revision
-from mgmt.orders.base.model import SCOPES, URL, URL_PREFIX, Entry, Order
+from mgmt.orders.base.model import SCOPES, Entry, EntryMode, EntryStatus, Order
 from mgmt.orders.decisions import mark_enforced
 from mgmt.orders.phases.canary_rules import Policy
 from mgmt.orders.phases.shadow_places import SHADOW_LISTS
@@ -99,15 +99,15 @@ class Place:
             urls_delta=open_image(urls, ImageKind.URLS),
         )
 
-    def push(self, *names: Any, mode: str = "subtree", is_shadow: bool = False) -> Any:
+    def push(self, *names: Any, mode: EntryMode = EntryMode.SUBTREE, is_shadow: bool = False) -> Any:
         self.n_orders += 1
         entries = [
             Entry(
                 number,
-                f"{name}*" if mode == URL_PREFIX else name,
+                f"{name}*" if mode == EntryMode.URL_PREFIX else name,
                 name.encode() if "/" in name else to_wire(name.encode()),
                 mode,
-                "pending",
+                EntryStatus.PENDING,
                 None,
             )
             for number, name in enumerate(names, 1)
@@ -276,7 +276,7 @@ def test_a_url_comes_and_goes_and_is_merged_as_a_name_is(place: "Place") -> None
         return tables.decide_url(None, url, None, 0).order
 
     delta = place.beside(place.compile())
-    exact, prefix = place.push("a.test/x", mode=URL), place.push("a.test/y/", mode=URL_PREFIX)
+    exact, prefix = place.push("a.test/x", mode=EntryMode.URL), place.push("a.test/y/", mode=EntryMode.URL_PREFIX)
     place.catch_up(delta)
     tables = place.tables(delta)
     asked = (b"a.test/x", b"a.test/x/1", b"a.test/y/1", b"a.test/")
@@ -321,7 +321,9 @@ ROWS = st.lists(
                 ),
             ]
         ),
-        st.sampled_from(["subtree", "exact", "below", URL, URL_PREFIX, "SUBTREE", "", None, 3, b"subtree"]),
+        st.sampled_from(
+            ["subtree", "exact", "below", EntryMode.URL, EntryMode.URL_PREFIX, "SUBTREE", "", None, 3, b"subtree"]
+        ),
         st.sampled_from(["pending", "enforced", "enforced_http_only", "refused_protected"]),
         st.sampled_from([1, 0, -1, 2**40, "x"]),
     ),

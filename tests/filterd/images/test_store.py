@@ -17,7 +17,7 @@ from filterd.images.lists.sources import ORDERS_LIST
 from filterd.images.live_delta import LiveDelta
 from filterd.images.store import ImageStore
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.base.model import URL, Entry, Order
+from mgmt.orders.base.model import Entry, EntryMode, EntryStatus, Order
 from mgmt.orders.store import put_order, withdraw_order
 from parental.store.database import reading, writing
 from rules.base.manifest import Levels, read_manifest
@@ -54,11 +54,11 @@ def action(store: ImageStore, name: str, address: Any = None) -> Any:
     return open_tables(store).decide(to_wire(name.encode()), address, NOW_S).action
 
 
-def push(engine: Engine, name: str, mode: str = "subtree") -> Any:
+def push(engine: Engine, name: str, mode: EntryMode = EntryMode.SUBTREE) -> Any:
     order = Order("PTA", name, "a law", mode, None, False, ())
-    wire = name.encode() if mode == URL else to_wire(name.encode())
+    wire = name.encode() if mode == EntryMode.URL else to_wire(name.encode())
     with writing(engine) as conn:
-        return put_order(conn, order, [Entry(1, name, wire, mode, "pending", None)], b"", NOW, CONTROL)
+        return put_order(conn, order, [Entry(1, name, wire, mode, EntryStatus.PENDING, None)], b"", NOW, CONTROL)
 
 
 def beside(store: ImageStore, compiled: NamesBase, engine: Engine) -> Any:
@@ -96,7 +96,7 @@ def test_an_order_that_is_gone_is_open_again_and_the_lists_stay(
 def test_an_order_for_a_listed_name_takes_nothing_from_the_list(
     store: ImageStore, compiled: NamesBase, engine: Engine
 ) -> None:
-    push(engine, "listed.test", "exact")
+    push(engine, "listed.test", EntryMode.EXACT)
     store.publish_names(beside(store, compiled, engine))
 
     assert {match.list for match in open_tables(store).matches(to_wire(b"listed.test"))} == {"pta", ORDERS_LIST}
@@ -108,7 +108,7 @@ def test_urls_come_into_force_with_the_names_of_their_compilation_and_have_a_del
     orders = beside(store, compiled, engine)
     store.publish_names(orders)
     without = read_manifest(store.directory).urls
-    push(engine, "shared.test/page", URL)
+    push(engine, "shared.test/page", EntryMode.URL)
     with reading(engine) as conn:
         orders.catch_up(conn)
     store.publish_names(orders)

@@ -32,7 +32,7 @@ from filterd.images.lists.zone_copies import newest_of
 from filterd.images.lists.zone_journal import Journal
 from filterd.images.zone_updates import watched_zones
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.base.model import Entry, Order
+from mgmt.orders.base.model import Entry, EntryMode, EntryStatus, Order
 from mgmt.orders.store import put_order
 from parental.store.database import open_database, writing
 from parental.store.engines import Where
@@ -119,7 +119,7 @@ def kept(control: Control) -> Any:
 def test_orders_and_a_zone_are_in_one_delta_and_leave_each_other_alone(place: Path, engine: Engine) -> None:
     async def work(control: Control, played: Any) -> None:
         with writing(engine) as conn:
-            entries = [Entry(1, "n0001.test", to_wire(b"n0001.test"), "subtree", "pending", None)]
+            entries = [Entry(1, "n0001.test", to_wire(b"n0001.test"), EntryMode.SUBTREE, EntryStatus.PENDING, None)]
             put_order(conn, Order("PTA", "1", "", "subtree", None, False, ()), entries, b"", control_time(), CONTROL)
         await control.publisher.names_changed()
         played.change([1, 2], [500])

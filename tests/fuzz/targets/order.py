@@ -2,7 +2,7 @@
 
 from mgmt.contract.errors import BadRequest
 from mgmt.orders.base.judge import judge_entries, parse_order
-from mgmt.orders.base.model import ENFORCED, STATUSES, WITHDRAWN, is_url, name_text
+from mgmt.orders.base.model import EntryStatus, is_url, name_text
 from mgmt.web.kit.problems import problem_of
 from rules.base.protected import ProtectedNames
 
@@ -23,7 +23,7 @@ def check(data: bytes) -> None:
         (number, value) for number, (value, _) in enumerate(order.entries, 1)
     ]
     for entry in judged:
-        assert entry.status in STATUSES and entry.status not in (ENFORCED, WITHDRAWN)
-        assert entry.reason or entry.status == "pending"
+        assert entry.status in EntryStatus and entry.status not in (EntryStatus.ENFORCED, EntryStatus.WITHDRAWN)
+        assert entry.reason or entry.status == EntryStatus.PENDING
         wire = entry.wire
         assert wire is None or len(name_text(wire)) == len(wire) - (0 if is_url(wire) else 2)

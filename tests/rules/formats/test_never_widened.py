@@ -19,7 +19,7 @@ from support.lists.workbooks import workbook
 from fastpath.images.verdict import Mode
 from fastpath.wire.name import to_text
 from mgmt.orders.base.judge import judge_entries
-from mgmt.orders.base.model import PENDING, URL_PREFIX, Order, is_url, name_text
+from mgmt.orders.base.model import EntryMode, EntryStatus, Order, is_url, name_text
 from rules.base.errors import BadName
 from rules.base.protected import ProtectedNames
 from rules.base.rule import Rule, SkippedLine, UrlRule
@@ -99,9 +99,9 @@ def by_workbook(entry: str) -> Blocked:
 def by_api(entry: str) -> Blocked:
     order = Order("PTA", "1", "g", "subtree", None, False, ((entry, "subtree"),))
     return [
-        (name_text(each.wire), each.mode in ("subtree", URL_PREFIX))
+        (name_text(each.wire), each.mode in ("subtree", EntryMode.URL_PREFIX))
         for each in judge_entries(order, ProtectedNames())
-        if each.status == PENDING and each.wire is not None and (is_url(each.wire) or each.mode)
+        if each.status == EntryStatus.PENDING and each.wire is not None and (is_url(each.wire) or each.mode)
     ]
 
 

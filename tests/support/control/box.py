@@ -16,7 +16,7 @@ from filterd.control.service import Control
 from filterd.images.words import word
 from filterd.process.codec import FailureReply
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.base.model import URL, Entry, Order
+from mgmt.orders.base.model import Entry, EntryMode, EntryStatus, Order
 from mgmt.orders.store import put_order
 from parental.store.database import writing
 from parental.store.engines import Where
@@ -55,9 +55,10 @@ def play(place: Path, engine: Engine, work: Callable[[Control], Awaitable[T]]) -
     return asyncio.run(run())
 
 
-def push(engine: Engine, name: str, ref: str = "T-1", mode: str = "subtree") -> int:
+def push(engine: Engine, name: str, ref: str = "T-1", mode: EntryMode = EntryMode.SUBTREE) -> int:
     """Store an order of one entry, as the API does; its number."""
-    entry = Entry(1, name, name.encode() if mode == URL else to_wire(name.encode()), mode, "pending", None)
+    wire = name.encode() if mode == EntryMode.URL else to_wire(name.encode())
+    entry = Entry(1, name, wire, mode, EntryStatus.PENDING, None)
     order = Order("PTA", ref, "a law", "subtree", None, False, ((name, "subtree"),))
     with writing(engine) as conn:
         return put_order(conn, order, [entry], b"", datetime.now(UTC), CONTROL)

@@ -21,7 +21,7 @@ WAYS = [Way(DNS_UDP, 4), Way(TLS, 4), Way(QUIC, 6), Way(HTTP, 4)]
 def asked(*values: str, scope: str = "subtree") -> list[Question]:
     """The questions of an order with these entries."""
     judged = [judge_entry(number, value, scope, ProtectedNames(), True) for number, value in enumerate(values, 1)]
-    entries = [EntryInForce(each.number, each.wire or b"", each.mode or "") for each in judged]
+    entries = [EntryInForce(each.number, each.wire, each.mode) for each in judged if each.wire and each.mode]
     return questions(entries, WAYS, Cover((each.wire, each.mode) for each in entries))
 
 

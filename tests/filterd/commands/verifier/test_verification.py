@@ -27,6 +27,7 @@ from filterd.commands.verifier.verification import (
 from filterd.config.load import read_config
 from mgmt.orders.approvals import Proposal, approve, propose
 from mgmt.orders.base.cover import Cover
+from mgmt.orders.base.model import EntryMode
 from mgmt.orders.confirmation.verifications import in_force
 from mgmt.orders.phases.canary_rules import Policy
 from mgmt.orders.store import get_order
@@ -104,7 +105,7 @@ def test_a_neighbour_that_dns_blocks_for_what_it_leads_to_is_excused_where_the_o
     monkeypatch: pytest.MonkeyPatch, leads_to: str, is_closed: bool
 ) -> None:
     monkeypatch.setattr(processes, "ask", lambda plan: {0: Observation(0, ANSWER, 1, data=[leads_to])})
-    cover = Cover([(b"\x03cdn\x03bad\x07example\0", "exact"), (b"203.0.113.0/24", "address")])
+    cover = Cover([(b"\x03cdn\x03bad\x07example\0", EntryMode.EXACT), (b"203.0.113.0/24", EntryMode.ADDRESS)])
     above = Question(3, NEIGHBOUR, 1, Way("dns-udp", 4), "bad.example")
 
     found = _led_elsewhere(place(PROBED + b", dns4: 192.0.2.1}"), [above], cover, lambda _: False)

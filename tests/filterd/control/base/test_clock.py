@@ -17,7 +17,7 @@ from filterd.control.lock_enforcer import LockKeeper
 from filterd.control.service import Control
 from mgmt.ledger.event import CONTROL
 from mgmt.ledger.trusted_clock import TOLERANCE_S, UNKNOWN, Clocks, confirm
-from mgmt.orders.base.model import Entry, Order
+from mgmt.orders.base.model import Entry, EntryMode, EntryStatus, Order
 from mgmt.orders.store import put_order
 from parental.policy.profile import Profile
 from parental.policy.schedule import Interval, Schedule
@@ -121,7 +121,7 @@ def test_control_decides_on_orders_by_the_time_that_no_one_can_set(place: Path, 
     machine = Machine(engine)  # for which it is a summer's day, whatever the wall clock of the test says
     machine.watch.look()
     order = Order("PTA", "E-1", "a law", "subtree", None, True, (("soon.test", "subtree"),))
-    entry = Entry(1, "soon.test", to_wire(b"soon.test"), "subtree", "pending", None)
+    entry = Entry(1, "soon.test", to_wire(b"soon.test"), EntryMode.SUBTREE, EntryStatus.PENDING, None)
     with writing(engine) as conn:
         put_order(conn, order, [entry], b"", datetime.fromtimestamp(machine.clocks.wall_s, UTC), CONTROL)
 

@@ -6,7 +6,7 @@ import pytest
 from filterd.config import Config, read_config
 from filterd.images.lists.rails import canary_of, order_rails_of, protected_of, protected_prefixes, tries_as
 from mgmt.orders.base.live import Live
-from mgmt.orders.base.model import ADDRESS
+from mgmt.orders.base.model import EntryMode
 from rules.base.hosts_of_many import UNKNOWN
 from rules.base.protected import PROTECTED
 
@@ -26,7 +26,7 @@ def config(tmp_path: Path) -> Config:
 
 
 def refusal(config: Config, text: bytes) -> Any:
-    return order_rails_of(config).refusal(Live(text, ADDRESS, 1))
+    return order_rails_of(config).refusal(Live(text, EntryMode.ADDRESS, 1))
 
 
 def test_what_the_box_itself_needs_is_protected_beside_what_is_configured(config: Config) -> None:

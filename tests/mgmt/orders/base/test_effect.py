@@ -5,7 +5,7 @@ from support.mgmt.orders import PROTECTED, publish, push
 
 from mgmt.orders.base.effect import LOOK_FIRST, effect_of, lines_of, preview
 from mgmt.orders.base.judge import judge_entries
-from mgmt.orders.base.model import STATUSES, Order
+from mgmt.orders.base.model import EntryStatus, Order
 from mgmt.orders.store import counts_of
 from parental.store.database import reading, writing
 
@@ -17,7 +17,7 @@ def order_of(*values: str) -> Order:
 
 
 def test_every_status_has_its_place_and_protected_names_have_the_first() -> None:
-    assert Counter(LOOK_FIRST) == Counter(STATUSES)
+    assert Counter(LOOK_FIRST) == Counter(EntryStatus)
     assert LOOK_FIRST[:2] == ("refused_protected", "pending_review")
 
 
@@ -50,7 +50,7 @@ def test_a_stored_order_names_other_orders_that_hold_the_same_and_never_itself(e
         order = push(conn, *VALUES[:2], ref="2")
         publish(conn)
         (group,) = effect_of(conn, order, counts_of(conn, order), 1)
-        rest = lines_of(conn, order, "enforced", 1, 9)
+        rest = lines_of(conn, order, EntryStatus.ENFORCED, 1, 9)
 
     assert (group.n, [(line.value, line.held_by) for line in group.lines]) == (2, [("known.test", "PTA 1")])
     assert [(line.number, line.held_by) for line in rest] == [(2, None)]

@@ -8,7 +8,7 @@ from support.present import present
 
 from mgmt.contract.errors import BadRequest
 from mgmt.orders.base.judge import host_of_entry, judge_entries, network_of_entry, parse_order, wire_of
-from mgmt.orders.base.model import ADDRESS, STATUSES, name_text
+from mgmt.orders.base.model import EntryMode, EntryStatus, name_text
 from rules.base.protected import ProtectedNames
 
 ORDER = {"issuer": "PTA", "ref": "1", "ground": "g", "entries": ["bad.example"]}
@@ -24,7 +24,7 @@ def test_every_text_is_an_entry_with_a_status_and_a_reason_or_a_name(values: Any
     judged = list(judge_entries(read(entries=values), NOTHING))
 
     assert [entry.number for entry in judged] == list(range(1, len(values) + 1))
-    assert {entry.status for entry in judged} <= set(STATUSES)
+    assert {entry.status for entry in judged} <= set(EntryStatus)
     assert all((entry.wire is not None) if entry.status == "pending" else entry.reason for entry in judged)
 
 
@@ -169,7 +169,12 @@ def test_nothing_is_enforced_where_traffic_is_only_seen() -> None:
 def test_an_address_or_a_prefix_has_one_text_however_it_is_written(value: str, wire: bytes) -> None:
     (entry,) = judge_entries(read(entries=[value]), NOTHING)
 
-    assert (entry.wire, entry.mode, entry.status, name_text(wire)) == (wire, ADDRESS, "pending", wire.decode())
+    assert (entry.wire, entry.mode, entry.status, name_text(wire)) == (
+        wire,
+        EntryMode.ADDRESS,
+        "pending",
+        wire.decode(),
+    )
     assert str(network_of_entry(value)).removesuffix("/32").removesuffix("/128") == wire.decode()
 
 
@@ -194,7 +199,7 @@ def test_what_is_no_address_that_can_be_closed_says_so_and_what_is_none_stays_a_
     (entry,) = judge_entries(read(entries=[value]), NOTHING)
 
     assert entry.status == status
-    assert entry.mode != ADDRESS or status == "refused_protected"
+    assert entry.mode != EntryMode.ADDRESS or status == "refused_protected"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from mgmt.orders.base.model import Order, is_url, name_text
+from mgmt.orders.base.model import EntryMode, Order, is_url, mode_of, name_text
 
 ORDER = Order("PTA", "1", "a law", "subtree", datetime(2026, 8, 5, tzinfo=UTC), False, (("bad.example", "subtree"),))
 
@@ -19,6 +19,15 @@ def test_equal_content_has_an_equal_digest() -> None:
 )
 def test_other_content_has_another_digest(other: Order) -> None:
     assert ORDER.sha256 != other.sha256
+
+
+@pytest.mark.parametrize("word", ["wide", "SUBTREE", "", None, 1, b"exact"])
+def test_what_another_role_has_written_instead_of_a_mode_is_none(word: object) -> None:
+    assert mode_of(word) is None
+
+
+def test_each_mode_is_read_as_it_is_written() -> None:
+    assert [mode_of(each.value) for each in EntryMode] == list(EntryMode)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from support.mgmt.transparent import AT, Push
 
 from fastpath.wire.name import to_wire
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.base.model import Entry, Order
+from mgmt.orders.base.model import Entry, EntryMode, EntryStatus, Order
 from mgmt.orders.store import put_order
 
 
@@ -21,7 +21,7 @@ def push(conn: Connection) -> Push:
         ref = ref or f"T-{next(numbers)}"
         name = f"{ref.lower().replace(' ', '-')}.bad.example"
         order = Order(issuer, ref, ground, "subtree", None, False, ((name, "subtree"),))
-        entry = Entry(1, name, to_wire(name.encode()), "subtree", status, None)
+        entry = Entry(1, name, to_wire(name.encode()), EntryMode.SUBTREE, EntryStatus(status), None)
         return put_order(conn, order, [entry], b"x", at, CONTROL)
 
     return make

@@ -14,7 +14,7 @@ ORDER: dict[str, Any] = {"issuer": "PTA", "ref": "WA/1", "ground": "peca-37:dece
 WITHDRAW = "/v1/orders/id/1/withdraw"
 
 
-def live(engine: Engine) -> set[tuple[str, str]]:
+def live(engine: Engine) -> set[tuple[str, str | None]]:
     """(name, mode) of what is in force."""
     with reading(engine) as conn:
         return {(name_text(each.wire), each.mode) for each in live_entries(conn)}
@@ -50,7 +50,7 @@ async def test_a_name_that_stands_twice_in_an_order_opens_by_either_spelling_and
     ],
 )
 async def test_a_name_means_all_its_entries_and_no_url_and_a_spelling_what_was_pushed_so(
-    desk: DeskOf, engine: Engine, value: str, stays: set[tuple[str, str]]
+    desk: DeskOf, engine: Engine, value: str, stays: set[tuple[str, str | None]]
 ) -> None:
     ask = desk("regulator").ask
     pushed = ["Bad.Example", "*.bad.example", "http://bad.example/x/", "bad.example/x/*"]

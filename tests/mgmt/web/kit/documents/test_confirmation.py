@@ -5,7 +5,7 @@ import json
 from sqlalchemy import Connection
 from support.mgmt.confirmed import confirmed
 
-from mgmt.orders.base.model import STATUSES
+from mgmt.orders.base.model import EntryStatus
 from mgmt.orders.confirmation.replies import last_confirmation
 from mgmt.text.catalogue import catalogue
 from mgmt.web.kit.documents.confirmation import MOST_ENTRIES, page_of
@@ -24,7 +24,7 @@ def test_it_speaks_english_and_urdu_and_what_an_issuer_wrote_is_escaped(conn: Co
 
 def test_every_status_has_words() -> None:
     for language in ("en", "ur"):
-        assert {f"confirmation.status.{status}" for status in STATUSES} <= catalogue(language).texts.keys()
+        assert {f"confirmation.status.{status}" for status in EntryStatus} <= catalogue(language).texts.keys()
 
 
 def test_a_replaced_order_names_its_correction_in_both_languages(conn: Connection) -> None:
