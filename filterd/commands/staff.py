@@ -147,9 +147,9 @@ def _set_role(conn: "Connection", args: argparse.Namespace) -> None:
 
 def _set_state(conn: "Connection", args: argparse.Namespace) -> None:
     from mgmt.ledger.event import account
-    from mgmt.staff.people import ACTIVE, DISABLED, find_person, set_state
+    from mgmt.staff.people import StaffState, find_person, set_state
 
-    now, state = datetime.now(UTC), DISABLED if args.verb == "disable" else ACTIVE
+    now, state = datetime.now(UTC), StaffState.DISABLED if args.verb == "disable" else StaffState.ACTIVE
     set_state(conn, args.mail, state, account(), now)
     print(f"{args.mail}: {_state(find_person(conn, args.mail), now, args.zone)}")
 

@@ -18,7 +18,7 @@ from mgmt.ledger.event import STAFF, Event
 from mgmt.ledger.store import append
 from mgmt.staff.attempts import Attempts
 from mgmt.staff.passwords import TOTP_OCTETS, hash_password, is_right, step_of
-from mgmt.staff.people import ACTIVE, Person, Unfit, end_code, get_person, person_of_code
+from mgmt.staff.people import Person, StaffState, Unfit, end_code, get_person, person_of_code
 from mgmt.staff.secret_box import SecretBox
 from mgmt.staff.session import begin_session
 from parental.store import database
@@ -118,7 +118,7 @@ class Login:
             row = conn.execute(chosen).one_or_none()
             person = None if row is None else get_person(conn, row.id)
         secret = None if row is None else self.box.open(row.totp, row.id)
-        if person is None or row is None or secret is None or person.state_at(now_s) != ACTIVE:
+        if person is None or row is None or secret is None or person.state_at(now_s) != StaffState.ACTIVE:
             return _Credentials(None, None, os.urandom(TOTP_OCTETS))
         return _Credentials(person, row.hash, secret)
 

@@ -28,7 +28,7 @@ from webauthn.helpers.structs import (
 
 from mgmt.ledger.event import STAFF, Event
 from mgmt.ledger.store import append
-from mgmt.staff.people import ACTIVE, MAX_NAME_CHARACTERS, Person, Unfit, get_person
+from mgmt.staff.people import MAX_NAME_CHARACTERS, Person, StaffState, Unfit, get_person
 from parental.store.schema.staff import passkeys
 
 MAX_PASSKEYS = 10  # of one person
@@ -194,7 +194,7 @@ def use_passkey(conn: Connection, party: Party, response: str, challenge: bytes,
 
 def _admit(conn: Connection, key: Passkey, count: int, at: datetime) -> Use:
     person = get_person(conn, key.staff)
-    if (state := person.state_at(at.timestamp())) != ACTIVE:
+    if (state := person.state_at(at.timestamp())) != StaffState.ACTIVE:
         return Use(None, state)
     if (count or key.sign_count) and count <= key.sign_count:
         about = {"staff": key.staff, "passkey": key.id}

@@ -5,6 +5,7 @@ another role, is signed in nowhere; no end is put into the past, so none takes b
 code counts once, for a few days, and a new one ends the one before.
 """
 
+import enum
 import re
 import secrets
 from datetime import UTC, datetime, timedelta
@@ -29,8 +30,6 @@ from mgmt.staff.permissions import (
 from mgmt.staff.tokens import digest
 from parental.store.schema.staff import enrolment_codes, passkeys, staff, staff_passwords, staff_sessions
 
-ACTIVE, DISABLED = "active", "disabled"
-ENDED = "ended"  # never stored: time alone makes it
 # Where no one says another one.  Of two who must agree on a thing, no two are of one group.
 GROUPS = {
     REGULATOR: "authority",
@@ -52,6 +51,14 @@ MAIL = re.compile(r"[^\s@<>\"]+@[^\s@<>\"]+")
 _ALL = select(*staff.c["id", "name", "mail", "role", "group", "state", "last_login_s", "ends_s"])
 
 
+class StaffState(enum.StrEnum):
+    """Whether a person of the desk may sign in."""
+
+    ACTIVE = "active"
+    DISABLED = "disabled"
+    ENDED = "ended"  # never stored: time alone makes it
+
+
 class Person(NamedTuple):
     """One of the desk.
 
@@ -63,14 +70,14 @@ class Person(NamedTuple):
     mail: str
     role: str
     group: str
-    state: str
+    state: StaffState
     last_login: datetime | None
     ends_s: int | None
 
-    def state_at(self, now_s: float) -> str:
-        """ACTIVE, DISABLED or ENDED.   now_s  seconds since 1970, UTC"""
-        has_ended = self.state == ACTIVE and self.ends_s is not None and self.ends_s <= now_s
-        return ENDED if has_ended else self.state
+    def state_at(self, now_s: float) -> StaffState:
+        """The state at a time.   now_s  seconds since 1970, UTC"""
+        has_ended = self.state == StaffState.ACTIVE and self.ends_s is not None and self.ends_s <= now_s
+        return StaffState.ENDED if has_ended else self.state
 
     @property
     def ends(self) -> datetime | None:
@@ -108,7 +115,7 @@ def add_person(
     group, ends_s = _fit_group(role, group), _fit_end(ends, at)
     if _find(conn, mail) is not None:
         raise Unfit(f"{mail}: is of the desk already; not added; see: filterd staff list")
-    row = {"name": name, "mail": mail, "role": role, "group": group, "state": ACTIVE, "ends_s": ends_s}
+    row = {"name": name, "mail": mail, "role": role, "group": group, "state": StaffState.ACTIVE, "ends_s": ends_s}
     stored = conn.execute(insert(staff).values(**row, created_s=int(at.timestamp())))
     assert stored.inserted_primary_key is not None
     number = int(stored.inserted_primary_key[0])
@@ -122,9 +129,9 @@ def reset_person(conn: Connection, mail: str, by: Actor, at: datetime) -> str:
     """Forget what a person signs in with, end the sessions, and give a new code.   Raises LookupError, Unfit."""
     person = find_person(conn, mail)
     state = person.state_at(at.timestamp())
-    if state == ENDED:
+    if state == StaffState.ENDED:
         raise Unfit(f"{person.mail}: has ended; nothing done; run: filterd staff until {person.mail} DAY")
-    if state != ACTIVE:
+    if state != StaffState.ACTIVE:
         raise Unfit(f"{person.mail}: is disabled; nothing done; run: filterd staff enable {person.mail}")
     number = person.number
     conn.execute(delete(staff_passwords).where(staff_passwords.c.staff == number))
@@ -134,15 +141,15 @@ def reset_person(conn: Connection, mail: str, by: Actor, at: datetime) -> str:
     return _new_code(conn, number, at)
 
 
-def set_state(conn: Connection, mail: str, state: str, by: Actor, at: datetime) -> None:
+def set_state(conn: Connection, mail: str, state: StaffState, by: Actor, at: datetime) -> None:
     """Disable a person, at once, or enable one again.   Raises LookupError."""
     person = find_person(conn, mail)
     if person.state == state:
         return
-    disabled_s = int(at.timestamp()) if state == DISABLED else None
+    disabled_s = int(at.timestamp()) if state == StaffState.DISABLED else None
     conn.execute(update(staff).where(staff.c.id == person.number).values(state=state, disabled_s=disabled_s))
     _end_access(conn, person.number)
-    did = "person disabled" if state == DISABLED else "person enabled"
+    did = "person disabled" if state == StaffState.DISABLED else "person enabled"
     append(conn, Event(STAFF, did, by, {"staff": person.number}), at)
 
 
@@ -163,7 +170,7 @@ def set_end(conn: Connection, mail: str, ends: datetime | None, by: Actor, at: d
     if person.ends_s == ends_s:
         return
     conn.execute(update(staff).where(staff.c.id == person.number).values(ends_s=ends_s))
-    if person.state_at(at.timestamp()) == ENDED:
+    if person.state_at(at.timestamp()) == StaffState.ENDED:
         _end_access(conn, person.number)
     said: dict[str, Value] = {"ends": _end_text(ends_s), "was": _end_text(person.ends_s)}
     append(conn, Event(STAFF, "end given", by, {"staff": person.number}, said), at)
@@ -204,7 +211,7 @@ def person_of_code(conn: Connection, code: str, now: datetime) -> Person | None:
     if row is None or row.expires_s <= now.timestamp():
         return None
     person = get_person(conn, row.staff)
-    return person if person.state_at(now.timestamp()) == ACTIVE else None
+    return person if person.state_at(now.timestamp()) == StaffState.ACTIVE else None
 
 
 def end_code(conn: Connection, number: int) -> None:
@@ -273,4 +280,4 @@ def _person(
     ends_s: int | None,
 ) -> Person:
     last = None if last_login_s is None else datetime.fromtimestamp(last_login_s, UTC)
-    return Person(number, name, mail, role, group, state, last, ends_s)
+    return Person(number, name, mail, role, group, StaffState(state), last, ends_s)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from mgmt.ledger.event import STAFF, Actor, Event
 from mgmt.ledger.store import append
 from mgmt.staff.issuers import Issuer, folded, list_issuers, list_keys
-from mgmt.staff.people import ACTIVE, Person, list_people
+from mgmt.staff.people import Person, StaffState, list_people
 from mgmt.staff.tokens import TokenRow, iter_tokens, token_json
 from parental.store.schema.orders import orders
 from parental.store.schema.staff import passkeys, staff, staff_passwords
@@ -25,7 +25,7 @@ _STRANGER = "has orders and is not known: neither limits nor a key"
 class Member(msgspec.Struct):
     """One of the desk.
 
-    state   active, disabled or ended;   ends  None: no end
+    ends  None: no end
     credentials  kinds of what one signs in with;   notes  what needs a look"""
 
     id: int
@@ -33,7 +33,7 @@ class Member(msgspec.Struct):
     mail: str
     role: str
     group: str
-    state: str
+    state: StaffState
     ends: str | None
     created: str
     last_login: str | None
@@ -95,7 +95,7 @@ def _members(conn: Connection, now: datetime) -> list[Member]:
 
 def _notes_of_person(person: Person, credentials: list[str], since: datetime, now: datetime) -> list[str]:
     """Each way to sign in has two factors; so anyone who has none of them has no second one."""
-    if person.state_at(now.timestamp()) != ACTIVE:
+    if person.state_at(now.timestamp()) != StaffState.ACTIVE:
         return []
     notes = [] if credentials else ["has not enrolled: no second factor"]
     if person.ends is not None and person.ends < now + SOON:

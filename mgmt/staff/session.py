@@ -11,7 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select, update
 
 from mgmt.staff import cookie_sessions
-from mgmt.staff.people import ACTIVE, Person, get_person
+from mgmt.staff.people import Person, StaffState, get_person
 from mgmt.staff.tokens import csrf_of
 from parental.store.schema.staff import staff_sessions
 
@@ -47,7 +47,7 @@ def find_session(conn: Connection, secret: str, now: datetime) -> Session | None
     if row is None or row.created_s <= now_s - LIFE.total_seconds() or row.seen_s <= now_s - IDLE.total_seconds():
         return None
     person = get_person(conn, row.staff)
-    if person.state_at(now_s) != ACTIVE:
+    if person.state_at(now_s) != StaffState.ACTIVE:
         return None
     is_seen = now_s - row.seen_s < SEEN.total_seconds()
     return Session(person, datetime.fromtimestamp(row.created_s, UTC), csrf_of(secret), is_seen)

@@ -31,7 +31,7 @@ from mgmt.staff.approvals.rules import (
     refuse_unnamed,
     state_of,
 )
-from mgmt.staff.people import ACTIVE, Person, find_person
+from mgmt.staff.people import Person, StaffState, find_person
 from mgmt.staff.permissions import permissions_of
 from parental.store.revision import ORDERS, raise_revision
 from parental.store.schema.orders import approvals
@@ -122,7 +122,7 @@ def proposer_at_desk(
 def refuse_stranger(member: Person, now_s: float) -> None:
     """Raises ApprovalRefusal where a person's role approves nothing, or the person is not of the desk now."""
     state = member.state_at(now_s)
-    if state != ACTIVE or PERMISSION not in permissions_of((member.role,)):
+    if state != StaffState.ACTIVE or PERMISSION not in permissions_of((member.role,)):
         raise ApprovalRefusal(f"{member.mail}: {state}, role {member.role}; nothing done; another person must")
 
 

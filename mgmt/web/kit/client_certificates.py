@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 from sqlalchemy import Connection, select
 
-from mgmt.staff.people import ACTIVE, get_person
+from mgmt.staff.people import StaffState, get_person
 from mgmt.web.kit.app_context import CLOCK, SETTINGS, read
 from mgmt.web.kit.problems import Endpoint, Problem
 from parental.store.schema.access import client_certificates, issuers
@@ -40,7 +40,7 @@ def find_owner(conn: Connection, certificate: bytes, now: datetime) -> Owner | N
     row = conn.execute(chosen).one_or_none()
     if row is None:
         return None
-    is_person = row.staff is not None and get_person(conn, row.staff).state_at(now.timestamp()) == ACTIVE
+    is_person = row.staff is not None and get_person(conn, row.staff).state_at(now.timestamp()) == StaffState.ACTIVE
     return Owner(row.issuer, row.staff) if row.is_active or is_person else None
 
 

@@ -12,7 +12,7 @@ from support.present import present
 from mgmt.ledger.event import CONTROL
 from mgmt.staff.assertion import approver_of, assertion_in, challenge_of, is_signed
 from mgmt.staff.passkeys import Party, put_passkey, row_of
-from mgmt.staff.people import DISABLED, Person, set_end, set_state
+from mgmt.staff.people import Person, StaffState, set_end, set_state
 from parental.store.database import writing
 from parental.store.engines import Where, engine_of
 from parental.store.schema.privileges import WEB
@@ -85,7 +85,7 @@ def test_an_agreement_on_another_page_is_none(engine: Engine, person: Person) ->
 def test_a_disabled_person_agrees_to_nothing(engine: Engine, person: Person) -> None:
     key = enrolled(engine, person)
     with writing(engine) as conn:
-        set_state(conn, person.mail, DISABLED, CONTROL, NOW)
+        set_state(conn, person.mail, StaffState.DISABLED, CONTROL, NOW)
 
         assert approver_of(conn, PARTY, DOCUMENT, key.agree(challenge_of(DOCUMENT)), NOW) == (None, "disabled")
 

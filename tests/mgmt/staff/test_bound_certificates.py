@@ -11,7 +11,7 @@ from support.mgmt.staff_desk import AddPerson
 from mgmt.ledger.event import CONTROL
 from mgmt.staff.bound_certificates import bind_certificate, end_certificate
 from mgmt.staff.issuers import know_issuer
-from mgmt.staff.people import DISABLED, set_end, set_state
+from mgmt.staff.people import StaffState, set_end, set_state
 from mgmt.web.kit.client_certificates import Owner, find_owner
 from parental.store.database import writing
 
@@ -46,7 +46,7 @@ def test_who_is_disabled_or_has_ended_has_none(conn: Connection) -> None:
     set_end(conn, "amna@isp.example", ends, CONTROL, NOW)
 
     assert [find_owner(conn, DER, at) for at in (NOW, ends)] == [Owner(None, 1), None]
-    set_state(conn, "amna@isp.example", DISABLED, CONTROL, NOW)
+    set_state(conn, "amna@isp.example", StaffState.DISABLED, CONTROL, NOW)
     assert find_owner(conn, DER, NOW) is None
 
 

@@ -8,12 +8,10 @@ from support.mgmt.staff_desk import AddPerson
 
 from mgmt.ledger.event import Actor
 from mgmt.staff.people import (
-    ACTIVE,
     CODE_LIFE,
-    DISABLED,
-    ENDED,
     GROUPS,
     LATEST_END,
+    StaffState,
     Unfit,
     add_person,
     find_person,
@@ -46,7 +44,7 @@ def test_a_person_is_added_and_the_code_is_stored_nowhere(engine: Engine, add: A
         MAIL,
         "compliance",
         "legal",
-        ACTIVE,
+        StaffState.ACTIVE,
     )
     letters = code.replace("-", "")
     with reading(engine) as conn:
@@ -102,11 +100,11 @@ def test_disabling_ends_the_code_and_is_written_once(engine: Engine, add: AddPer
     _, code = add()
     with writing(engine) as conn:
         for _ in range(2):
-            set_state(conn, MAIL, DISABLED, BY, NOW)
-        assert find_person(conn, MAIL).state == DISABLED
+            set_state(conn, MAIL, StaffState.DISABLED, BY, NOW)
+        assert find_person(conn, MAIL).state == StaffState.DISABLED
         with pytest.raises(Unfit, match="is disabled; nothing done"):
             reset_person(conn, MAIL, BY, NOW)
-        set_state(conn, MAIL, ACTIVE, BY, NOW)
+        set_state(conn, MAIL, StaffState.ACTIVE, BY, NOW)
 
         assert person_of_code(conn, code, NOW) is None
         assert [each["action"] for each in events_of(conn, "staff")] == [
@@ -132,7 +130,7 @@ def test_a_person_is_of_the_desk_until_the_end_and_not_at_it(engine: Engine, add
     person, code = add(ends=ENDS)
 
     assert person.ends == ENDS
-    assert [person.state_at(at.timestamp()) for at in (ENDS - SECOND, ENDS)] == [ACTIVE, ENDED]
+    assert [person.state_at(at.timestamp()) for at in (ENDS - SECOND, ENDS)] == [StaffState.ACTIVE, StaffState.ENDED]
     with writing(engine) as conn:
         assert person_of_code(conn, code, ENDS - SECOND) == person
         assert person_of_code(conn, code, ENDS) is None
@@ -167,7 +165,7 @@ def test_an_end_that_is_given_in_time_leaves_the_code_and_one_that_comes_after_d
         set_end(conn, MAIL, None, BY, ENDS + SECOND)
 
         assert person_of_code(conn, code, ENDS + SECOND) is None
-        assert find_person(conn, MAIL).state_at(ENDS.timestamp()) == ACTIVE
+        assert find_person(conn, MAIL).state_at(ENDS.timestamp()) == StaffState.ACTIVE
         assert reset_person(conn, MAIL, BY, ENDS)
     assert person.number == 1
 
@@ -175,11 +173,11 @@ def test_an_end_that_is_given_in_time_leaves_the_code_and_one_that_comes_after_d
 def test_who_is_enabled_again_after_the_end_has_ended(engine: Engine, add: AddPerson) -> None:
     add(ends=ENDS)
     with writing(engine) as conn:
-        set_state(conn, MAIL, DISABLED, BY, NOW)
-        assert find_person(conn, MAIL).state_at(ENDS.timestamp()) == DISABLED
-        set_state(conn, MAIL, ACTIVE, BY, ENDS)
+        set_state(conn, MAIL, StaffState.DISABLED, BY, NOW)
+        assert find_person(conn, MAIL).state_at(ENDS.timestamp()) == StaffState.DISABLED
+        set_state(conn, MAIL, StaffState.ACTIVE, BY, ENDS)
 
-        assert find_person(conn, MAIL).state_at(ENDS.timestamp()) == ENDED
+        assert find_person(conn, MAIL).state_at(ENDS.timestamp()) == StaffState.ENDED
 
 
 @pytest.mark.parametrize(
@@ -211,7 +209,7 @@ def test_an_unknown_person_is_said(engine: Engine) -> None:
     with writing(engine) as conn:
         for change in (
             lambda: reset_person(conn, MAIL, BY, NOW),
-            lambda: set_state(conn, MAIL, DISABLED, BY, NOW),
+            lambda: set_state(conn, MAIL, StaffState.DISABLED, BY, NOW),
             lambda: set_role(conn, MAIL, "auditor", None, BY, NOW),
             lambda: set_end(conn, MAIL, None, BY, NOW),
         ):

@@ -10,7 +10,7 @@ from support.mgmt.staff_desk import ORIGIN, AddPerson, Browser
 
 from mgmt.ledger.event import CONTROL, Actor
 from mgmt.staff.issuers import Issuer, IssuerKey, put_issuer, put_key
-from mgmt.staff.people import DISABLED, set_state
+from mgmt.staff.people import StaffState, set_state
 from mgmt.staff.review import UNUSED, note_review, review_of
 from mgmt.staff.tokens import TokenRequest, create_token, make_token
 from parental.store.database import reading, writing
@@ -25,7 +25,7 @@ async def test_everybody_stands_in_it_with_what_they_sign_in_with(
     await browser.make_passkey(add("bilal", "approver")[1], Authenticator(ORIGIN))
     add("chand", "support")
     with writing(engine) as conn:
-        set_state(conn, "chand@isp.example", DISABLED, CONTROL, NOW)
+        set_state(conn, "chand@isp.example", StaffState.DISABLED, CONTROL, NOW)
         add_later = review_of(conn, NOW + UNUSED)
 
     with reading(engine) as conn:

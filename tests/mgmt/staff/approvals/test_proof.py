@@ -17,7 +17,7 @@ from mgmt.orders.store import get_order
 from mgmt.staff.approvals.proof import BY_NAMES, Proof
 from mgmt.staff.approvals.rules import APPROVED, PROPOSED, Signatory
 from mgmt.staff.assertion import assertion_in
-from mgmt.staff.people import DISABLED, reset_person, set_end, set_role, set_state
+from mgmt.staff.people import StaffState, reset_person, set_end, set_role, set_state
 from parental.store.schema.orders import approval_signatures, approvals
 from parental.store.schema.staff import passkeys, staff
 
@@ -131,12 +131,12 @@ def of_another_part(conn: Connection, number: int, amna: Signer, bilal: Signer) 
 def revoked(conn: Connection, number: int, amna: Signer, bilal: Signer) -> None:
     signed(conn, number, amna)
     put(conn, number, APPROVED, answer_of(conn, number, bilal))
-    set_state(conn, bilal.person.mail, DISABLED, CONTROL, NOW)
+    set_state(conn, bilal.person.mail, StaffState.DISABLED, CONTROL, NOW)
 
 
 def revoked_proposer(conn: Connection, number: int, amna: Signer, bilal: Signer) -> None:
     signed(conn, number, amna, bilal)
-    set_state(conn, amna.person.mail, DISABLED, CONTROL, NOW)
+    set_state(conn, amna.person.mail, StaffState.DISABLED, CONTROL, NOW)
 
 
 def ended(conn: Connection, number: int, amna: Signer, bilal: Signer) -> None:
@@ -271,7 +271,7 @@ def test_an_approval_outlives_that_its_person_leaves_and_not_that_the_passkey_is
 ) -> None:
     signed(conn, proposed(conn, push(conn, URL), WORDS, amna), amna, bilal)
     publish(conn, proof=BY_PASSKEYS)
-    set_state(conn, bilal.person.mail, DISABLED, CONTROL, LATER)
+    set_state(conn, bilal.person.mail, StaffState.DISABLED, CONTROL, LATER)
     publish(conn, LATER, proof=BY_PASSKEYS)
     assert is_blocked(conn)
 

@@ -16,7 +16,7 @@ from mgmt.registers.two_persons import SUBJECTS
 from mgmt.staff.approvals import store
 from mgmt.staff.approvals.rules import APPROVED, PROPOSED, ApprovalRefusal, Signatory
 from mgmt.staff.approvals.signatures import part_due, refusal_of, refuse_proposal, sign, signatures_of
-from mgmt.staff.people import DISABLED, find_person, set_end, set_state
+from mgmt.staff.people import StaffState, find_person, set_end, set_state
 from parental.store.schema.orders import approval_refusals, approval_signatures
 
 ENDS = NOW.replace(microsecond=0) + timedelta(hours=1)
@@ -73,7 +73,7 @@ def test_a_role_that_approves_nothing_neither_proposes_nor_signs(
 
 def test_a_disabled_person_signs_nothing(conn: Connection, number: int, amna: Signer, bilal: Signer) -> None:
     signed(conn, number, amna)
-    set_state(conn, bilal.person.mail, DISABLED, CONTROL, NOW)
+    set_state(conn, bilal.person.mail, StaffState.DISABLED, CONTROL, NOW)
 
     assert "disabled" in str(signed(conn, number, bilal))
 

@@ -15,7 +15,7 @@ from support.mgmt.staff_desk import ORIGIN, AddPerson, Browser
 
 from mgmt.ledger.event import CONTROL
 from mgmt.staff.challenges import LIFE_S
-from mgmt.staff.people import DISABLED, set_state
+from mgmt.staff.people import StaffState, set_state
 from mgmt.staff.session import FRESH
 from parental.store.database import reading, writing
 
@@ -145,7 +145,7 @@ async def test_a_disabled_person_does_not_sign_in(browser: Browser, add: AddPers
     key = Authenticator(ORIGIN)
     await browser.make_passkey(add()[1], key)
     with writing(engine) as conn:
-        set_state(conn, "amna@isp.example", DISABLED, CONTROL, browser.clock())
+        set_state(conn, "amna@isp.example", StaffState.DISABLED, CONTROL, browser.clock())
 
     assert (await browser.use_passkey(key))[0] == 403
 

@@ -11,7 +11,7 @@ from support.mgmt.staff_desk import PASSWORD, AddPerson, Browser, code_at
 from mgmt.ledger.event import CONTROL
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.staff.attempts import FREE
-from mgmt.staff.people import DISABLED, set_role, set_state
+from mgmt.staff.people import StaffState, set_role, set_state
 from mgmt.web.desk.app import create_app
 from parental.store.database import reading, writing
 
@@ -73,7 +73,7 @@ async def test_whatever_is_wrong_the_answer_is_the_same(browser: Browser, add: A
     _, others = add("bilal")
     of_bilal = await browser.enrol(others)
     with writing(engine) as conn:
-        set_state(conn, "bilal@isp.example", DISABLED, CONTROL, browser.clock())
+        set_state(conn, "bilal@isp.example", StaffState.DISABLED, CONTROL, browser.clock())
 
     _, ended = add("daud", ends=browser.clock() + timedelta(minutes=1))
     of_daud = await browser.enrol(ended)
@@ -173,7 +173,7 @@ async def test_who_is_disabled_or_has_another_role_is_signed_in_nowhere(
     await browser.sign_in(await browser.enrol(add()[1]))
     with writing(engine) as conn:
         if change == "disabled":
-            set_state(conn, "amna@isp.example", DISABLED, CONTROL, browser.clock())
+            set_state(conn, "amna@isp.example", StaffState.DISABLED, CONTROL, browser.clock())
         else:
             set_role(conn, "amna@isp.example", "support", None, CONTROL, browser.clock())
 

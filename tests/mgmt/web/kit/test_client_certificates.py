@@ -21,7 +21,7 @@ from mgmt.ledger.event import CONTROL
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.staff.bound_certificates import bind_certificate, end_certificate
 from mgmt.staff.issuers import Issuer, know_issuer, put_issuer
-from mgmt.staff.people import DISABLED, add_person, set_state
+from mgmt.staff.people import StaffState, add_person, set_state
 from mgmt.staff.session import begin_session
 from mgmt.web.desk.app import create_app
 from mgmt.web.kit.doors import Door
@@ -142,7 +142,7 @@ async def test_a_certificate_ends_and_sleeps_with_its_owner(
     with writing(engine) as conn:
         end_certificate(conn, der(pta), CONTROL, NOW)
         put_issuer(conn, Issuer("court", is_active=False), CONTROL, NOW)
-        set_state(conn, "amna@isp.example", DISABLED, CONTROL, NOW)
+        set_state(conn, "amna@isp.example", StaffState.DISABLED, CONTROL, NOW)
 
     for shown in (pta, court, amna):
         assert (await ask(STATUS, token("engineer"), shown))[0] == 403
