@@ -18,7 +18,7 @@ from sqlalchemy import Connection, and_, bindparam, exists, select
 
 from fastpath.dns.device_option import is_device
 from parental.people.accounts import lines_of
-from parental.people.caregivers import ACTIVE, SCHOOL
+from parental.people.caregivers import SCHOOL, CaregiverState
 from parental.policy.addresses import held_by
 from parental.policy.profiles import prefixes_of
 from parental.policy.subscriber import Network
@@ -45,7 +45,9 @@ _NAMED = select(line_names.c.line).join(lines, lines.c.id == line_names.c.line)
 _NAMED = _NAMED.where(lines.c.profile == bindparam("profile")).limit(1)
 _OWNERS = select(
     exists().where(
-        caregivers.c.account == bindparam("account"), caregivers.c.role == SCHOOL, caregivers.c.state == ACTIVE
+        caregivers.c.account == bindparam("account"),
+        caregivers.c.role == SCHOOL,
+        caregivers.c.state == CaregiverState.ACTIVE,
     ),
     and_(
         exists().where(children.c.profile == bindparam("profile")),

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, exists, select, update
 
-from parental.people.caregivers import ACTIVE, get_caregiver
+from parental.people.caregivers import CaregiverState, get_caregiver
 from parental.people.phones import Phones
 from parental.people.requests import LIFE, Request, get_request
 from parental.store.database import upsert
@@ -132,7 +132,7 @@ def _is_of(phones: Phones, code: str, request: int, caregiver: int, digest: byte
 
 
 def _answering() -> tuple[ColumnElement[bool], ...]:
-    return caregivers.c.answers_by_message, caregivers.c.state == ACTIVE, caregivers.c.phone.is_not(None)
+    return caregivers.c.answers_by_message, caregivers.c.state == CaregiverState.ACTIVE, caregivers.c.phone.is_not(None)
 
 
 def _digest(phones: Phones, request: int, caregiver: int, code: str) -> bytes:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, exists, select
 
 from parental.people.accounts import get_account, one_line
-from parental.people.caregivers import ACTIVE, SCHOOL
+from parental.people.caregivers import SCHOOL, CaregiverState
 from parental.store.database import upsert
 from parental.store.errors import BadPerson
 from parental.store.schema.people import caregivers, safeguarding_contacts
@@ -32,7 +32,7 @@ class Contact:
 
 def is_school(conn: Connection, account: int) -> bool:
     """Whether an account is a school's."""
-    role = caregivers.c.role == SCHOOL, caregivers.c.state == ACTIVE
+    role = caregivers.c.role == SCHOOL, caregivers.c.state == CaregiverState.ACTIVE
     return bool(conn.execute(select(exists().where(caregivers.c.account == account, *role))).scalar_one())
 
 

@@ -23,7 +23,7 @@ from mgmt.staff.issuers import parted
 from mgmt.staff.permissions import permissions_of
 from mgmt.staff.tokens import csrf_of, digest, within
 from mgmt.web.kit.auth import find_principal
-from parental.people.caregivers import ACTIVE
+from parental.people.caregivers import CaregiverState
 from parental.store.schema.access import sessions, tokens
 from parental.store.schema.lines import lines
 from parental.store.schema.people import caregivers
@@ -159,7 +159,7 @@ def _begin(conn: Connection, now: datetime, before: str, **whose: int) -> str:
 
 
 def _of_caregiver(row: Row[Any], secret: str) -> Session | None:
-    if row.state != ACTIVE:
+    if row.state != CaregiverState.ACTIVE:
         return None
     actor = Actor("caregiver", str(row.caregiver), row.role)
     may = frozenset(permissions_of((row.role,)))

@@ -24,7 +24,7 @@ from mgmt.web.kit.app_context import CLOCK, SETTINGS, read, write
 from mgmt.web.kit.forms import is_from_here
 from mgmt.web.kit.page_frame import cookie_of, give_cookie, take_cookie
 from parental.people import login_codes
-from parental.people.caregivers import INVITED, Caregiver, accept_by_phone, by_phone, with_same_phone
+from parental.people.caregivers import Caregiver, CaregiverState, accept_by_phone, by_phone, with_same_phone
 from parental.people.login_codes import LoginCode, TooMany
 from parental.people.phones import Phones, international, plain_number
 from parental.policy.addresses import holder_of
@@ -232,7 +232,7 @@ def _domain(request: web.Request) -> str:
 
 def _welcome(conn: Connection, who: Caregiver, now: datetime) -> None:
     """One who was invited has proven to hold the telephone: active from now on."""
-    if who.state != INVITED:
+    if who.state != CaregiverState.INVITED:
         return
     accept_by_phone(conn, who.id)
     record(

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from parental.people import caregivers
-from parental.people.caregivers import ACTIVE, INVITATION, INVITED, MAX_CAREGIVERS
+from parental.people.caregivers import INVITATION, MAX_CAREGIVERS, CaregiverState
 from parental.people.phones import Phones
 from parental.store.errors import BadPerson, NoPerson
 from parental.store.schema.people import caregivers as rows
@@ -20,10 +20,10 @@ def active(conn: Connection, role: str = "owner", account: int = 7) -> int:
 
 def test_who_is_invited_accepts_once_with_the_code(household: Connection) -> None:
     invited, code = caregivers.invite(household, 7, "Sana", "parent", NOON, phone=PHONES.seal("+923001234567"))
-    assert (invited.state, invited.role, invited.has_phone) == (INVITED, "parent", True)
+    assert (invited.state, invited.role, invited.has_phone) == (CaregiverState.INVITED, "parent", True)
 
     accepted = caregivers.accept(household, f" {code.upper()} ", NOON)
-    assert (accepted.id, accepted.state) == (invited.id, ACTIVE)
+    assert (accepted.id, accepted.state) == (invited.id, CaregiverState.ACTIVE)
     with pytest.raises(NoPerson, match="unknown, used or too old"):
         caregivers.accept(household, code, NOON)
 
@@ -34,7 +34,7 @@ def test_a_code_is_stored_nowhere_and_ends(household: Connection) -> None:
     assert code.encode() not in repr(household.execute(select(rows)).all()).encode()
     with pytest.raises(NoPerson, match="ask for a new invitation"):
         caregivers.accept(household, code, NOON + INVITATION)
-    assert caregivers.accept(household, code, NOON + INVITATION - timedelta(seconds=1)).state == ACTIVE
+    assert caregivers.accept(household, code, NOON + INVITATION - timedelta(seconds=1)).state == CaregiverState.ACTIVE
 
 
 def test_the_same_number_again_is_the_same_caregiver_with_a_new_code(household: Connection) -> None:
@@ -121,7 +121,10 @@ def test_a_telephone_finds_its_caregivers_of_all_households_while_they_may_come_
     second, _ = caregivers.invite(household, 8, "Sana", "helper", NOON, phone=phone)
 
     found = caregivers.by_phone(household, phone.digest, NOON)
-    assert [(each.id, each.state) for each in found] == [(first.id, ACTIVE), (second.id, INVITED)]
+    assert [(each.id, each.state) for each in found] == [
+        (first.id, CaregiverState.ACTIVE),
+        (second.id, CaregiverState.INVITED),
+    ]
     assert [each.id for each in caregivers.by_phone(household, phone.digest, NOON + INVITATION)] == [first.id]
     assert [each.id for each in caregivers.with_same_phone(household, first.id)] == [first.id]
 

@@ -18,7 +18,7 @@ from mgmt.web.family.sign_in import OF_ADDRESS, OF_LINE
 from mgmt.web.family.sms import Outbox
 from parental.people import caregivers
 from parental.people.accounts import Account, put_account
-from parental.people.caregivers import ACTIVE, INVITATION
+from parental.people.caregivers import INVITATION, CaregiverState
 from parental.people.login_codes import LIFE
 from parental.policy import subscribers as store
 from parental.policy.subscriber import Subscriber, parse_prefix
@@ -172,7 +172,7 @@ async def test_who_was_invited_with_a_number_accepts_by_signing_in_with_it(
     assert "Home 7" in (await phone.with_number())[1]
 
     with reading(engine) as conn:
-        assert [each.state for each in caregivers.caregivers_of(conn, 7)] == [ACTIVE]
+        assert [each.state for each in caregivers.caregivers_of(conn, 7)] == [CaregiverState.ACTIVE]
         assert [event["action"] for event in events_of(conn, "people")] == ["caregiver accepted"]
     clock.forward(seconds=INVITATION.total_seconds())
     assert "Home 7" in await phone.words()
