@@ -119,7 +119,7 @@ _MODES: dict[object, EntryMode] = {each.value: each for each in EntryMode}
 
 
 def mode_of(word: object) -> EntryMode | None:
-    """The mode of a row that another role may have written; None: it is none."""
+    """The mode of a row that another role may have written; None: there is no such mode."""
     return _MODES.get(word)
 
 
