@@ -52,7 +52,7 @@ _ALL = select(*staff.c["id", "name", "mail", "role", "group", "state", "last_log
 
 
 class StaffState(enum.StrEnum):
-    """Whether a person of the desk may sign in."""
+    """Whether a person of the desk may sign in.   A row that says anything else is that of a disabled one."""
 
     ACTIVE = "active"
     DISABLED = "disabled"
@@ -280,4 +280,5 @@ def _person(
     ends_s: int | None,
 ) -> Person:
     last = None if last_login_s is None else datetime.fromtimestamp(last_login_s, UTC)
-    return Person(number, name, mail, role, group, StaffState(state), last, ends_s)
+    stored = StaffState.ACTIVE if state == StaffState.ACTIVE else StaffState.DISABLED  # another role writes it
+    return Person(number, name, mail, role, group, stored, last, ends_s)

@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
 from support.mgmt.desk import NOW
 from support.mgmt.events import events_of
 from support.mgmt.staff_desk import AddPerson
@@ -24,7 +24,7 @@ from mgmt.staff.people import (
 )
 from mgmt.staff.permissions import DESK_ROLES
 from parental.store.database import reading, writing
-from parental.store.schema.staff import enrolment_codes
+from parental.store.schema.staff import enrolment_codes, staff
 
 BY = Actor("account", "root")
 ENDS = NOW.replace(microsecond=0) + timedelta(days=1)
@@ -222,3 +222,14 @@ def test_a_person_may_what_the_role_may_on_everything_and_nothing_that_is_for_th
 
     assert compliance.may("orders.push") and not compliance.may("lines.provision")
     assert not regulator.may("orders.push")
+
+
+def test_a_person_whose_row_says_no_state_that_there_is_is_disabled_and_the_others_are_listed(
+    engine: Engine, add: AddPerson
+) -> None:
+    add()
+    add("bilal", "approver")
+    with writing(engine) as conn:
+        conn.execute(update(staff).where(staff.c.mail == MAIL).values(state="on leave"))
+
+        assert [each.state for each in list_people(conn)] == [StaffState.DISABLED, StaffState.ACTIVE]

@@ -294,6 +294,18 @@ def test_an_approval_outlives_that_both_of_its_persons_come_to_be_of_one_group(
     assert is_blocked(conn) and refusals(conn) == []
 
 
+def test_an_approval_in_force_outlives_what_another_role_writes_into_the_state_of_its_persons(
+    conn: Connection, amna: Signer, bilal: Signer
+) -> None:
+    signed(conn, proposed(conn, push(conn, URL), WORDS, amna), amna, bilal)
+    publish(conn, proof=BY_PASSKEYS)
+    conn.execute(update(staff).values(state="on leave"))
+
+    publish(conn, LATER, proof=BY_PASSKEYS)
+
+    assert is_blocked(conn) and refusals(conn) == []
+
+
 def test_an_approval_outlives_the_end_of_its_persons_accounts(conn: Connection, amna: Signer, bilal: Signer) -> None:
     for each in (amna, bilal):
         set_end(conn, each.person.mail, LATER, CONTROL, NOW)
