@@ -36,11 +36,13 @@ class Way(NamedTuple):
 
 
 class EntryInForce(NamedTuple):
-    """An entry that is in force.   wire, mode  as its row has them; a broader one's are of its host"""
+    """An entry that is in force.   wire, mode  as its row has them; a broader one's are of its host
+
+    mode  None: there is no such mode, and nothing enforces the entry; it is asked for as a name"""
 
     number: int
     wire: bytes
-    mode: EntryMode
+    mode: EntryMode | None
 
 
 class Question(NamedTuple):

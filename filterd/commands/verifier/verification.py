@@ -45,7 +45,7 @@ from filterd.config import Config
 from mgmt.contract.errors import BadRequest
 from mgmt.orders.base.cover import Cover
 from mgmt.orders.base.judge import host_of_entry
-from mgmt.orders.base.model import EntryMode, EntryStatus
+from mgmt.orders.base.model import EntryMode, EntryStatus, mode_of
 from mgmt.orders.base.sealed import refuse_sealed
 from mgmt.orders.confirmation.verifications import Verification
 
@@ -171,7 +171,7 @@ def _report(
 def _asked(row: Row[Any]) -> EntryInForce:
     if row.is_by_host:
         return EntryInForce(row.number, host_of_entry(row.value) or row.wire, EntryMode.EXACT)
-    return EntryInForce(row.number, row.wire, EntryMode(row.mode))
+    return EntryInForce(row.number, row.wire, mode_of(row.mode))
 
 
 def cover_of(rows: Sequence[Row[Any]]) -> Cover:

@@ -13,8 +13,8 @@ from mgmt.orders.base.model import EntryMode, name_text
 class Cover:
     """Entries, as they are in force.   rules  (wire, mode) as mgmt.orders.base.model.Entry has them"""
 
-    def __init__(self, rules: Iterable[tuple[bytes, EntryMode]]) -> None:
-        self._by_mode: dict[EntryMode, set[str]] = {}
+    def __init__(self, rules: Iterable[tuple[bytes, EntryMode | None]]) -> None:
+        self._by_mode: dict[EntryMode | None, set[str]] = {}
         for wire, mode in rules:
             self._by_mode.setdefault(mode, set()).add(name_text(wire))
         self._prefixes = tuple(self._of(EntryMode.URL_PREFIX))

@@ -55,6 +55,16 @@ def test_an_address_is_not_asked_since_the_sink_has_another() -> None:
     assert names("entry", asked("203.0.113.9")) == []
 
 
+def test_an_entry_of_no_mode_that_there_is_is_asked_as_a_name_and_covers_none() -> None:
+    entries = [EntryInForce(1, b"\x03bad\x07example\0", None)]
+    cover = Cover((each.wire, each.mode) for each in entries)
+
+    found = questions(entries, WAYS, cover)
+
+    assert [name for _, name, _ in names("entry", found)] == ["bad.example"] * len(WAYS)
+    assert not cover.has_name("bad.example")
+
+
 def test_neutral_names_come_before_and_after_everything_else_on_channels_of_packets_alone() -> None:
     found = asked("bad.example")
 
