@@ -33,7 +33,7 @@ from mgmt.orders.base.issuer_signatures import RawRequest, SignatureRefusal, che
 from mgmt.orders.base.judge import check_deadline, judge_entries, order_of, wire_of
 from mgmt.orders.base.letter_file import File, keep_file
 from mgmt.orders.base.model import Entry as JudgedEntry
-from mgmt.orders.base.model import EntryMode, EntryStatus, IssuerSignature, is_url, name_text
+from mgmt.orders.base.model import EntryMode, IssuerSignature, is_url, mode_of, name_text
 from mgmt.orders.base.model import Order as JudgedOrder
 from mgmt.orders.base.pushed import PushedOrder, Withdrawal
 from mgmt.orders.base.sealed import CHILD_ABUSE, ORDINARY
@@ -195,7 +195,7 @@ async def _answered(request: web.Request, number: int, *, is_new: bool) -> web.R
     if found.receipt is None:
         reason = await _published(request, query_of(request, Wait).wait)
         found = await read(request, lambda conn: _shown(conn, number, 0, view_of(request)))
-    if found.receipt is None or found.state == EntryStatus.SHADOW:
+    if found.receipt is None or found.state == orders.OrderState.SHADOW:
         detail = _shadow_words(found.shadow) or _canary_words(found.canary) or reason
         return json_response(Proposal(**msgspec.structs.asdict(found), detail=detail), 202, headers)
     return json_response(found, 201 if is_new else 200, headers)
@@ -446,7 +446,7 @@ def _entries_of(conn: Connection, order: int) -> tuple[dict[str, list[_Place]], 
     after = 0
     while page := orders.page_of_entries(conn, order, after, PAGE):
         for entry in page:
-            place = _Place(entry.number, None if entry.mode is None else EntryMode(entry.mode))
+            place = _Place(entry.number, mode_of(entry.mode))
             by_value.setdefault(entry.value, []).append(place)
             if entry.wire is not None:
                 by_wire.setdefault(entry.wire, []).append(place)
