@@ -24,7 +24,17 @@ from mgmt.orders.base.events import note_order
 from mgmt.orders.base.letter_file import files_of
 from mgmt.orders.base.letters import Letter, letter_counts, letters_of
 from mgmt.orders.base.live import MAY_COME
-from mgmt.orders.base.model import IN_FORCE, SERVED, Entry, EntryMode, EntryStatus, IssuerSignature, Order, name_text
+from mgmt.orders.base.model import (
+    AS_DIRECTED,
+    IN_FORCE,
+    SERVED,
+    Entry,
+    EntryMode,
+    EntryStatus,
+    IssuerSignature,
+    Order,
+    name_text,
+)
 from mgmt.orders.deadlines.clock import Clock, clock_of
 from mgmt.orders.phases import canary_store as canaries
 from mgmt.orders.phases import shadow_store as shadows
@@ -38,9 +48,6 @@ from parental.store.revision import ORDERS, raise_revision
 from parental.store.schema.orders import approvals, entries, orders
 
 EMERGENCY_LAPSE = timedelta(hours=4)  # PTA's clock for emergencies is twelve hours: two persons meet well before
-_AS_DIRECTED = frozenset({*SERVED, EntryStatus.DUPLICATE, EntryStatus.WITHDRAWN, EntryStatus.EXPIRED}) - {
-    EntryStatus.NOT_VISIBLE
-}
 _MAX_HELD_SHOWN = 100
 _SCOPES = {EntryMode.URL: "exact", EntryMode.URL_PREFIX: "prefix"}  # of a URL, as the API says it
 _MAX_NUMBERS_NOTED = 1000  # of entries, in one event
@@ -194,12 +201,12 @@ def state_of(order: Row[Any], counts: dict[str, int]) -> OrderState:
     if EntryStatus.PENDING in counts:
         return OrderState.PENDING
     if not counts.keys().isdisjoint(SERVED):
-        return OrderState.ENFORCED if counts.keys() <= _AS_DIRECTED else OrderState.PARTLY_ENFORCED
+        return OrderState.ENFORCED if counts.keys() <= AS_DIRECTED else OrderState.PARTLY_ENFORCED
     if order.withdrawn_ms is not None:
         return OrderState.WITHDRAWAL_PENDING if is_asked_back else OrderState.WITHDRAWN
     if order.replaced_by is not None:
         return OrderState.REPLACED
-    is_over = EntryStatus.EXPIRED in counts and counts.keys() <= _AS_DIRECTED
+    is_over = EntryStatus.EXPIRED in counts and counts.keys() <= AS_DIRECTED
     return OrderState.EXPIRED if is_over else OrderState.NOTHING_ENFORCED
 
 

@@ -45,6 +45,10 @@ class EntryStatus(enum.StrEnum):
 SCOPES = (EntryMode.SUBTREE, EntryMode.EXACT)
 # By every worker.
 SERVED = (EntryStatus.ENFORCED, EntryStatus.ENFORCED_HTTP, EntryStatus.ENFORCED_BROADER, EntryStatus.NOT_VISIBLE)
+# Of entries with which all is as their order directs.
+AS_DIRECTED = frozenset({*SERVED, EntryStatus.DUPLICATE, EntryStatus.WITHDRAWN, EntryStatus.EXPIRED}) - {
+    EntryStatus.NOT_VISIBLE
+}
 IN_FORCE = (EntryStatus.PENDING, *SERVED)  # compiled; that is how pending ones come into force
 
 

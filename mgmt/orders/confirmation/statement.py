@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Row, select
 from mgmt.ledger.event import time_text
 from mgmt.ledger.signed_statement import canonical, digest_of
 from mgmt.orders.base.dates import moment_of
-from mgmt.orders.base.model import IN_FORCE, SERVED, EntryStatus
+from mgmt.orders.base.model import AS_DIRECTED, IN_FORCE, SERVED, EntryStatus
 from mgmt.orders.store import counts_of, get_order, page_of_entries
 from mgmt.orders.versions import before
 from parental.store.schema.confirmations import confirmations, verifications
@@ -72,10 +72,7 @@ def _answer(order: Row[Any], entries: Sequence[Mapping[str, Any]], *, is_confirm
         return end
     if not is_confirmed:
         return NOT_CONFIRMED
-    is_whole = statuses <= {*SERVED, EntryStatus.WITHDRAWN, EntryStatus.EXPIRED, EntryStatus.DUPLICATE} - {
-        EntryStatus.NOT_VISIBLE
-    }
-    return CONFIRMED if is_whole else PARTLY_CONFIRMED
+    return CONFIRMED if statuses <= AS_DIRECTED else PARTLY_CONFIRMED
 
 
 def _end(order: Row[Any], statuses: Set[str]) -> str | None:

@@ -18,16 +18,13 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, func, insert, or_, select
 
-from mgmt.orders.base.model import SERVED, EntryStatus
+from mgmt.orders.base.model import AS_DIRECTED, SERVED, EntryStatus
 from mgmt.orders.phases import canary_store as canaries
 from mgmt.orders.phases.canary_rules import Outcome
 from parental.store.schema.confirmations import verifications
 from parental.store.schema.orders import approvals, entries, order_steps, orders
 
 _BATCH = 500
-_AS_DIRECTED = frozenset({*SERVED, EntryStatus.DUPLICATE, EntryStatus.WITHDRAWN, EntryStatus.EXPIRED}) - {
-    EntryStatus.NOT_VISIBLE
-}
 
 
 class State(enum.StrEnum):
@@ -168,7 +165,7 @@ def _state_by(counts: Mapping[str, int], *, is_withdrawn: bool, is_proposed: boo
     if EntryStatus.PENDING in counts:
         return _S.CANARY if canary == canaries.RUNNING else _S.APPROVED
     if not counts.keys().isdisjoint(SERVED):
-        return _S.ENFORCED if counts.keys() <= _AS_DIRECTED else _S.PARTIALLY_ENFORCED
+        return _S.ENFORCED if counts.keys() <= AS_DIRECTED else _S.PARTIALLY_ENFORCED
     if is_withdrawn or counts.keys() <= {EntryStatus.WITHDRAWN, EntryStatus.DUPLICATE}:
         return _S.WITHDRAWN
     if EntryStatus.PENDING_REVIEW in counts and canary == Outcome.ROLLED_BACK:
