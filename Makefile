@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help build again packages build-packages check-packages demo-packages test-packages kernel-packages people-packages \
-	bench-packages demo check check-lint check-types check-test-types check-repository unit test coverage kernel units people long fresh versions checked mutated bench bench-dns bench-gate fuzz adversary hostile docs lock dist release clean
+	bench-packages demo check check-lint check-types check-test-types check-repository unit test coverage kernel units people long fresh versions checked compilers compiled-by mutated bench bench-dns bench-gate fuzz adversary hostile docs lock dist release clean
 
 # Debian 13 and Ubuntu 24.04 have all of them. Each target installs what it needs; `make packages` installs all.
 BUILD_PACKAGES := gcc libc6-dev libssl-dev python3 python3-dev python3-venv ca-certificates
@@ -12,7 +12,7 @@ CHECK_PACKAGES := mandoc minisign prometheus systemd
 DEMO_PACKAGES := bind9-dnsutils curl nginx openssl unbound
 # lua-cqueues: kresd does not start without it; Debian only recommends it.
 TEST_PACKAGES := $(CHECK_PACKAGES) $(DEMO_PACKAGES) apache2-bin bind9 caddy dnsdist dnsmasq-base dnsperf dovecot-imapd fonts-noto-core freeradius freeradius-utils gnupg gpgv haproxy knot \
-	knot-dnsutils libpango-1.0-0 libpangoft2-1.0-0 knot-resolver lighttpd lua-cqueues nghttp2-client nodejs nsd pdns-backend-sqlite3 pdns-recursor pdns-server postgresql rsyslog rsyslog-gnutls rsyslog-openssl sqlite3 tshark zsh
+	knot-dnsutils libharfbuzz-subset0 libpango-1.0-0 libpangoft2-1.0-0 knot-resolver lighttpd lua-cqueues nghttp2-client nodejs nsd pdns-backend-sqlite3 pdns-recursor pdns-server postgresql rsyslog rsyslog-gnutls rsyslog-openssl sqlite3 tshark xz-utils zsh
 # Debian alone has the browsers; without, the tests that drive them are skipped.
 KERNEL_PACKAGES := $(TEST_PACKAGES) gnutls-bin chromium? firefox-esr?
 # Ubuntu's chromium is no package; without it, the tests are skipped.
@@ -33,6 +33,7 @@ UNIT = -m 'not ($(NOT_UNIT))' --ignore tests/repo --hypothesis-profile unit \
 	$$(grep -rlE --include 'test_*.py' '^pytestmark = \[?pytest\.mark\.(services|kernel|people|long)\b' tests | sed 's/^/--ignore=/')
 SECONDS ?= 60# of every fuzz target
 PACKETS ?= 10000000# of `make mutated`
+COMPILERS ?= gcc-12 gcc-14 clang-19# of `make compilers`
 T ?=# one fuzz target; empty: all of them
 KEY ?=# of `make release`: the file of minisign's secret key
 DB ?=# postgres: every database is PostgreSQL's, the daemons', too; empty: SQLite's, and each test that opens one itself runs with both
@@ -128,17 +129,32 @@ fresh: ## run the first command of the README and .ci/run in a new Debian 13 tre
 versions: build test-packages ## run the tests on every Python from 3.11 to 3.13 that is installed
 	$(BIN)/tox
 
+# A tree of what was compiled by $(1) as flavour $(2): build/$(1)/tree, to be put before the sources. Only fastpath is in it.
+define compiled
+	FILTERD_BUILD=$(2) $(BIN)/python setup.py -q build_ext --build-temp build/$(1)/temp --build-lib build/$(1)/tree
+	find fastpath -name '*.py' -exec cp --parents -t build/$(1)/tree {} +
+endef
+SANITIZED := LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 \
+	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+
 checked: build test-packages ## run the tests of fastpath with every index checked, then under the address and undefined behaviour sanitizers
-	FILTERD_BUILD=checked $(BIN)/python setup.py -q build --build-base build/checked --build-lib build/checked/tree
-	$(BIN)/pytest -q -o pythonpath='build/checked/tree . tests' tests/fastpath
-	FILTERD_BUILD=asan $(BIN)/python setup.py -q build --build-base build/asan --build-lib build/asan/tree
-	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 \
-	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $(BIN)/pytest -q -s -o pythonpath='build/asan/tree . tests' tests/fastpath
+	$(call compiled,checked,checked)
+	$(BIN)/pytest -q $(CORES) -o pythonpath='build/checked/tree . tests' tests/fastpath
+	$(call compiled,asan,asan)
+	$(SANITIZED) $(BIN)/pytest -q -s $(CORES) -o pythonpath='build/asan/tree . tests' tests/fastpath
+
+compilers: build test-packages ## build with each of COMPILERS='gcc-12 gcc-14 clang-19', warnings are errors, and run the tests of fastpath, fuzz corpus and adversary
+	@.ci/packages $(COMPILERS)
+	for cc in $(COMPILERS); do $(MAKE) --no-print-directory compiled-by CC=$$cc || exit 1; done
+
+compiled-by:
+	$(call compiled,$(CC),tested)
+	$(BIN)/pytest -q $(CORES) -o pythonpath='build/$(CC)/tree . tests' -m 'not long' tests/fastpath tests/fuzz tests/adversary
+	PYTHONPATH=build/$(CC)/tree:.:tests $(BIN)/python tests/adversary/search.py --seconds 20
 
 mutated: build ## send PACKETS=10000000 mutated packets through the gate, under both sanitizers
-	FILTERD_BUILD=asan $(BIN)/python setup.py -q build --build-base build/asan --build-lib build/asan/tree
-	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 \
-	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 PYTHONPATH=build/asan/tree:.:tests \
+	$(call compiled,asan,asan)
+	$(SANITIZED) PYTHONPATH=build/asan/tree:.:tests \
 	    $(BIN)/python tests/fuzz/mutate_packets.py $(PACKETS)
 
 bench: build bench-packages ## run every benchmark, and other products for comparison; results go to bench/history/

@@ -1,6 +1,7 @@
 """Builds fastpath/, the only compiled package.  FILTERD_BUILD = release | checked | asan | none.
 
 release   what is shipped: optimised, hardened, without debugging information
+tested    the same with all modules, for the tests: `make compilers`
 checked   Cython checks every index, the C library its buffers
 asan      the same under AddressSanitizer and UndefinedBehaviorSanitizer; run it with libasan preloaded (`make checked`)
 none      nothing is compiled: the Makefile's editable install, which compiles in a step of its own
@@ -11,6 +12,7 @@ Invariant: a wheel is a release without BUILT_IN_PLACE; every other build has al
 
 import os
 import platform
+import sys
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -23,10 +25,15 @@ HARDENED = ["-fstack-protector-strong", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=
 if platform.machine() == "x86_64":
     HARDENED.append("-fcf-protection")
 BOUND = ["-Wl,-z,relro", "-Wl,-z,now"]
+# What a compiler doubts is an error in a checkout, where we see it. It is none where someone builds the sdist with a
+# compiler that we have never tried.
+WARNINGS = ["-Wall", "-Wextra", "-Wsign-compare", "-Werror"]
 SANITIZERS = ["-fsanitize=address,undefined"]
 CHECKS = ["-O1", "-g", "-fno-omit-frame-pointer", "-U_FORTIFY_SOURCE"]
+RELEASE = (["-O3", "-g0", "-fno-strict-aliasing", *HARDENED], BOUND)
 FLAVOURS: dict[str, tuple[list[str], list[str]]] = {
-    "release": (["-O3", "-g0", "-fno-strict-aliasing", *HARDENED], BOUND),
+    "release": RELEASE,
+    "tested": RELEASE,
     "checked": ([*CHECKS, "-D_FORTIFY_SOURCE=2", "-fno-strict-aliasing"], []),
     "asan": ([*CHECKS, "-fno-strict-aliasing", *SANITIZERS], SANITIZERS),
 }
@@ -34,6 +41,7 @@ FLAVOURS: dict[str, tuple[list[str], list[str]]] = {
 CRYPTO = {f"fastpath.{name}" for name in ("wire.quic_initial", "wire.ja4", "report.ledger_rows", "report.record_tree")}
 PARALLEL = min(2, os.cpu_count() or 1)  # one C compiler takes up to 500 MB here
 FLAVOUR = os.environ.get("FILTERD_BUILD", "release")
+IS_OURS = FLAVOUR != "release" or "--inplace" in sys.argv
 
 
 class BuildExtensions(build_ext):
@@ -58,7 +66,7 @@ def extensions() -> list[Extension]:
             depends=["setup.py"],  # other flags make other modules
             libraries=["crypto"] if name in CRYPTO else [],
             define_macros=[("OPENSSL_SUPPRESS_DEPRECATED", None)] if name in CRYPTO else [],
-            extra_compile_args=compile_args,
+            extra_compile_args=[*compile_args, *WARNINGS] if IS_OURS else compile_args,
             extra_link_args=link_args,
         )
         for name in names

@@ -26,9 +26,11 @@ cdef enum:
     COOKIE_YOUNG_S = 1800       # and from this age on a new one is given
     DAY_S = 86400
 
-# Apart: from gcc 13 on, one member past INT_MAX makes all members of its enum unsigned, and ages are signed.
-cdef enum:
-    NO_DAY = 0xffffffff         # later than any a 32-bit timestamp can name
+cdef extern from *:
+    """
+    #define FD_NO_DAY UINT32_C(0xffffffff)
+    """
+    const uint32_t NO_DAY "FD_NO_DAY"  # later than any a 32-bit timestamp can name
 
 
 cdef void open_cookies(Cookies* c, const uint8_t* master) noexcept nogil:

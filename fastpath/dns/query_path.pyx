@@ -72,7 +72,7 @@ cdef void choose_policy_client(const Resolver* r, const uint8_t* msg, Client* cl
         return
     if not address_of_device(msg, q, device):
         return
-    if find_subscriber(r.tables.subscribers, device, 6) != <uint32_t>NO_SUBSCRIBER:
+    if find_subscriber(r.tables.subscribers, device, 6) != NO_SUBSCRIBER:
         client.policy_version = 6
         memcpy(client.policy_addr, device, 16)
 

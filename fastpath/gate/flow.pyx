@@ -170,7 +170,8 @@ cdef Payer* receiver_of(FlowTable* t, const PacketView* p) noexcept nogil:
 cdef Payer* _payer_at(FlowTable* t, const uint8_t* address, uint8_t version) noexcept nogil:
     """The account of a prefix: its own, or a free one.   Where none of its places is free, another's."""
     cdef uint64_t home, prefix = 0
-    cdef Payer *payer, *unused = NULL
+    cdef Payer* payer
+    cdef Payer* unused = NULL
     cdef int place
     memcpy(&prefix, address, 4 if version == 4 else 7)
     (<uint8_t*>&prefix)[7] = version

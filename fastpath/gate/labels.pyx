@@ -46,7 +46,12 @@ cdef enum:
     ADDRESSES_AT = HEADERS + 3 * ATTRIBUTE  # of the source; the destination is one header behind it
     BEHIND_PORTS = 16       # from the source port to the label
     MORE = 255
-    SEVERAL = 0xffffffff
+
+cdef extern from *:
+    """
+    #define FD_SEVERAL UINT32_C(0xffffffff)
+    """
+    const uint32_t SEVERAL "FD_SEVERAL"
 
 
 cdef void begin_label(Labels* l, const Label* before) noexcept nogil:
@@ -193,7 +198,7 @@ cdef uint8_t* _open(uint8_t* at, uint16_t kind, uint16_t n) noexcept nogil:
 # -- Python ------------------------------------------------------------------------------------------------------------
 
 ALL_CATEGORIES = MORE
-ALL_NAMES = <uint32_t>SEVERAL
+ALL_NAMES = SEVERAL
 
 
 def hashes_of(bytes name not None, bytes key not None):

@@ -300,7 +300,7 @@ cdef class GateLoop:
     def use_pages(self, pages):
         cdef _Pages newest = _Pages(pages)
         cdef PageSet* taken = <PageSet*>load_pointer(&self._loop.taken_pages)
-        cdef size_t n_old = 0
+        cdef Py_ssize_t n_old = 0
         while n_old < len(self._pages) and &(<_Pages>self._pages[n_old]).set != taken:
             n_old += 1
         self._pages = [*self._pages[n_old:], newest]

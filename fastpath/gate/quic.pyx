@@ -106,7 +106,7 @@ cdef Verdict _judge_several(Gate* g, Turn* t) noexcept nogil:
 cdef inline bint _is_read(const uint8_t* at) noexcept nogil:
     """Whether the version of QUIC here is one that is read."""
     cdef uint32_t version = <uint32_t>at[0] << 24 | <uint32_t>at[1] << 16 | <uint32_t>at[2] << 8 | at[3]
-    return version == QUIC_V1 or version == QUIC_V2 or version == <uint32_t>QUIC_DRAFT_29
+    return version == QUIC_V1 or version == QUIC_V2 or version == QUIC_DRAFT_29
 
 
 cdef Verdict _judge_quic_packet(Gate* g, Turn* t, const QuicPacket* q) noexcept nogil:

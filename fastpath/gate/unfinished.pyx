@@ -34,8 +34,13 @@ cdef enum:
     TAG_SHIFT = 20
     # a word is between one unit younger and one older than its time says
     KEPT_UNITS = KEPT_S // UNIT_S + 1
-    ALL = 0xffffffff            # of a range: every sequence number
     LONG_OCTETS = 1 << 30       # a longer stream is not extended backward: its end may seem to be in front of it
+
+cdef extern from *:
+    """
+    #define FD_ALL UINT32_C(0xffffffff)
+    """
+    const uint32_t ALL "FD_ALL"  # of a range: every sequence number
 
 cdef const char* MAGIC = b"FLTRUNF2"
 

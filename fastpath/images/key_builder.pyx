@@ -76,7 +76,7 @@ cdef class KeyBuilder:
     lists   every list by number, at most 128; their order is the order of precedence inside a tier"""
 
     def __cinit__(self, key: bytes, lists):
-        if len(key) not in (KEY_OCTETS, KEY_OCTETS + sizeof(self.key)):
+        if len(key) not in (KEY_OCTETS, <Py_ssize_t>(KEY_OCTETS + sizeof(self.key))):
             raise ValueError(f"key: {len(key)} octets; a key has {KEY_OCTETS}, or {KEY_OCTETS + sizeof(self.key)}")
         self.key_octets = key[:KEY_OCTETS]
         self.key_flags = SEALED if len(key) > KEY_OCTETS else 0

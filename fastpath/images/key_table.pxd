@@ -45,8 +45,14 @@ cdef extern from *:
     const uint8_t* TAIL "FD_TAIL"
 
 
+cdef extern from *:
+    """
+    #define FD_SET_NONE UINT32_C(0xffffffff)
+    """
+    const uint32_t SET_NONE "FD_SET_NONE"  # no such key
+
+
 cdef enum:
-    SET_NONE = 0xffffffff       # no such key
     SET_BITS = 24               # set number in a word of a line; the 40 bits above are the upper bits of the hash
     DIGEST_OCTETS = 16          # of a record whose key is secret
     KEY_SLACK = 16              # octets behind a piece that hash_piece() reads and does not use

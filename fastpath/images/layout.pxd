@@ -83,9 +83,13 @@ cdef enum OriginsSection:
     S_URL_ORIGINS = 2   # OriginRow[] of URLs, sorted by place
 
 
-cdef enum:
-    NOT_HERE = 0xffffffff   # Range.subscriber: this image does not cover these addresses; ask the level below
-    UNASSIGNED = 0xfffffffe     # Range.subscriber: these addresses no longer belong to a subscriber
+cdef extern from *:
+    """
+    #define FD_NOT_HERE UINT32_C(0xffffffff)
+    #define FD_UNASSIGNED UINT32_C(0xfffffffe)
+    """
+    const uint32_t NOT_HERE "FD_NOT_HERE"  # Range.subscriber: this image does not cover these addresses; ask the level below
+    const uint32_t UNASSIGNED "FD_UNASSIGNED"  # Range.subscriber: these addresses no longer belong to a subscriber
 
 
 cdef packed struct ListRow:

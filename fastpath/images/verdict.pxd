@@ -69,7 +69,13 @@ cdef enum:  # GateCategory
 
 cdef enum:
     NO_LIST = 255
-    NO_SUBSCRIBER = 0xffffffff
+
+
+cdef extern from *:
+    """
+    #define FD_NO_SUBSCRIBER UINT32_C(0xffffffff)
+    """
+    const uint32_t NO_SUBSCRIBER "FD_NO_SUBSCRIBER"
 
 
 cdef struct Decision:

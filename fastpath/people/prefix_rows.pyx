@@ -88,7 +88,7 @@ cdef object read_rows(PrefixRows* into, rows):
         n = len(first)
         if n * 8 != bits or not 0 <= length <= bits:
             raise ValueError(f"prefix: {first.hex()}/{length} is not a prefix of version {version}; nothing changed")
-        if not 0 <= number <= <uint32_t>UNASSIGNED:
+        if not 0 <= number <= UNASSIGNED:
             raise ValueError(f"prefix: {number} is no number of a profile; nothing changed")
         address = read_address(first, n)
         behind = (<address_t>1 << (bits - length)) - 1 if length else ~<address_t>0

@@ -46,7 +46,7 @@ def pack_held(out, generation: int, base_generation: int, HeldPrefixes held not 
 def _read(prefix, subscriber):
     network = ipaddress.ip_network(prefix)
     # the cast keeps it positive: a C enum above 2**31 would become a negative Python number
-    number = <uint32_t>UNASSIGNED if subscriber is None else subscriber
+    number = UNASSIGNED if subscriber is None else subscriber
     return network.version, network.network_address.packed, network.prefixlen, number
 
 

@@ -24,7 +24,7 @@ from fastpath.report.spool cimport MOST_SLOTS, SLOT_OCTETS, Event
 
 from fastpath.report.spool import BlockEvent, event_at, read_slots
 
-NOT_A_SUBSCRIBER = <uint32_t>NO_SUBSCRIBER
+NOT_A_SUBSCRIBER = NO_SUBSCRIBER
 
 cdef enum:
     MOST_LABEL_OCTETS = 63      # RFC 1035 §2.3.4

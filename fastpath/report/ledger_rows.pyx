@@ -16,8 +16,13 @@ from fastpath.base.sha256 cimport SHA256_CTX, SHA256_Final, SHA256_Init, SHA256_
 from fastpath.base.siphash cimport siphash13
 from fastpath.images.verdict cimport NO_SUBSCRIBER
 
+cdef extern from *:
+    """
+    #define FD_NO_LEDGER UINT32_C(0xffffffff)
+    """
+    const uint32_t NO_LEDGER "FD_NO_LEDGER"
+
 cdef enum:
-    NO_LEDGER = 0xffffffff
     DAY_S = 86400
     BLOCK_OCTETS = 64           # of SHA-256
     DIGEST_OCTETS = 32
@@ -25,7 +30,7 @@ cdef enum:
     INNER = 0x36                # RFC 2104 §2
     OUTER = 0x5c
 
-NOT_IN_LEDGER = <uint32_t>NO_LEDGER
+NOT_IN_LEDGER = NO_LEDGER
 
 
 class LedgerRows(NamedTuple):
@@ -99,7 +104,7 @@ def ledger_rows(columns, numbers: array) -> LedgerRows:
     out.days, out.subscribers = &to_days[0], &to_subscribers[0]
     with nogil:
         for i in range(n):
-            if kind[i] < <uint32_t>number.shape[0] and number[kind[i]] != <uint32_t>NO_LEDGER:
+            if kind[i] < <uint32_t>number.shape[0] and number[kind[i]] != NO_LEDGER:
                 _add(&out, time_s[i], number[kind[i]], subscriber[i], counts[i])
     ends = (out.n, out.n, out.n, out.n, out.n_pairs, out.n_pairs)
     return LedgerRows(*(column[:end] for column, end in zip(made, ends, strict=True)))
@@ -255,7 +260,7 @@ cdef void _add(Rows* r, int64_t time_s, uint32_t kind, uint32_t subscriber, uint
     r.time_s[r.n] = time_s
     r.kind[r.n] = kind
     r.counts[r.n] = count
-    r.pseudonym[r.n] = 0 if subscriber == <uint32_t>NO_SUBSCRIBER else _pair(r, time_s // DAY_S, subscriber) + 1
+    r.pseudonym[r.n] = 0 if subscriber == NO_SUBSCRIBER else _pair(r, time_s // DAY_S, subscriber) + 1
     r.n += 1
 
 

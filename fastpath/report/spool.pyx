@@ -290,7 +290,7 @@ def event_at(bytes data not None, at: int) -> tuple[BlockEvent, int]:
      list_id) = _EVENT.unpack_from(data, at)
     octets = data[at + _EVENT.size:at + _EVENT.size + n_rule]
     rule = octets.decode("ascii", "replace") if is_url or not n_rule else rule_text(octets)
-    if subscriber == <uint32_t>NO_SUBSCRIBER:
+    if subscriber == NO_SUBSCRIBER:
         subscriber = None
     return BlockEvent(
         time_ns, names, policy, subscriber, order, channel, action, reason, tier, mode, category,

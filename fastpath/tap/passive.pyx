@@ -33,7 +33,12 @@ from fastpath.wire.packet cimport (
 
 cdef enum:
     N_WINDOWS = 32768           # of a capture: the memory of one worker, without shares
-    ANY_NUMBER = 0xffffffff
+
+cdef extern from *:
+    """
+    #define FD_ANY_NUMBER UINT32_C(0xffffffff)
+    """
+    const uint32_t ANY_NUMBER "FD_ANY_NUMBER"
 
 
 cdef uint32_t watch_packet(Gate* g, const uint8_t* packet, size_t n, bint is_summed,

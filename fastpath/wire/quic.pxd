@@ -7,7 +7,12 @@ cdef enum:
     QUIC_CID_OCTETS = 20           # RFC 9000 §17.2: a receiver that knows the version drops longer ones
     QUIC_V1 = 0x00000001           # RFC 9000
     QUIC_V2 = 0x6b3343cf           # RFC 9369
-    QUIC_DRAFT_29 = 0xff00001d     # draft-ietf-quic-transport-29; to be cast to uint32_t, as Cython takes it for an int
+
+cdef extern from *:
+    """
+    #define FD_QUIC_DRAFT_29 UINT32_C(0xff00001d)
+    """
+    const uint32_t QUIC_DRAFT_29 "FD_QUIC_DRAFT_29"  # draft-ietf-quic-transport-29
 
 cdef enum QuicKind:
     QUIC_INITIAL

@@ -32,7 +32,7 @@ cdef enum:
     ECN_COUNTS = 3
 
 # The versions that are parsed, with their usual names.
-VERSIONS = {QUIC_V1: "1", QUIC_V2: "2", <uint32_t>QUIC_DRAFT_29: "draft-29"}
+VERSIONS = {QUIC_V1: "1", QUIC_V2: "2", QUIC_DRAFT_29: "draft-29"}
 
 # RFC 9000 §19.6: a stream ends there at the latest.
 cdef uint64_t STREAM_OCTETS = (<uint64_t>1 << 62) - 1
@@ -86,7 +86,7 @@ cdef Status _connection_ids(Cursor* c, QuicPacket* out) noexcept nogil:
 
 
 cdef inline bint _is_known(uint32_t version) noexcept nogil:
-    return version == QUIC_V1 or version == QUIC_V2 or version == <uint32_t>QUIC_DRAFT_29
+    return version == QUIC_V1 or version == QUIC_V2 or version == QUIC_DRAFT_29
 
 
 cdef uint8_t _long_kind(uint32_t version, uint8_t first) noexcept nogil:

@@ -274,7 +274,7 @@ cdef _label(Label* out, bytes label, int length):
 
 _salt(0, QUIC_V1, bytes.fromhex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a"), b"quic ")       # RFC 9001 §5.2
 _salt(1, QUIC_V2, bytes.fromhex("0dede3def700a6db819381be6e269dcbf9bd2ed9"), b"quicv2 ")     # RFC 9369 §3.3.1
-_salt(2, <uint32_t>QUIC_DRAFT_29, bytes.fromhex("afbfec289993d24c9e9786f19c6111e04390a899"), b"quic ")
+_salt(2, QUIC_DRAFT_29, bytes.fromhex("afbfec289993d24c9e9786f19c6111e04390a899"), b"quic ")
 
 
 class Keys(NamedTuple):
