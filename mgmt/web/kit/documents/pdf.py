@@ -2,8 +2,10 @@
 
     page (stdin) → python -m mgmt.web.kit.documents.pdf → PDF (stdout)
 
-Invariants: it loads nothing, from no address; its dates and its id are the statement's, so that equal pages give equal
-octets with one version of WeasyPrint, Pango and the fonts.
+Invariants: it loads nothing, from no address; its dates and its id are the statement's, those in its fonts, too, so
+that equal pages give equal octets with one version of WeasyPrint, Pango, HarfBuzz's subsetter and the fonts.
+Source: https://reproducible-builds.org/specs/source-date-epoch/, which fontTools follows: it makes a font smaller where
+libharfbuzz-subset0 is missing, and writes the time into it.
 """
 
 import asyncio
@@ -12,6 +14,7 @@ import importlib.util
 import os
 import resource
 import sys
+from datetime import UTC, datetime
 
 MEMORY_OCTETS = 2 << 30  # of address space
 CPU_S = 120
@@ -55,8 +58,15 @@ def _made(page: str) -> bytes:
     import weasyprint
     from weasyprint.urls import URLFetcher
 
-    document = weasyprint.HTML(string=page, url_fetcher=URLFetcher(allowed_protocols=()))
+    document = weasyprint.HTML(string=page, url_fetcher=URLFetcher(allowed_protocols=())).render()
+    os.environ["SOURCE_DATE_EPOCH"] = str(_made_s(document.metadata.created))
     return bytes(document.write_pdf(pdf_identifier=hashlib.sha256(page.encode()).digest()[:16]))
+
+
+def _made_s(created: str | None) -> int:
+    """When a page says that it was made (dcterms.created), in seconds of Unix time; 0 where it does not say."""
+    said = datetime.fromisoformat(created) if created else datetime.fromtimestamp(0, UTC)
+    return int((said if said.tzinfo is not None else said.replace(tzinfo=UTC)).timestamp())
 
 
 if __name__ == "__main__":
