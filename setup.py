@@ -25,8 +25,8 @@ HARDENED = ["-fstack-protector-strong", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=
 if platform.machine() == "x86_64":
     HARDENED.append("-fcf-protection")
 BOUND = ["-Wl,-z,relro", "-Wl,-z,now"]
-# What a compiler doubts is an error in a checkout, where we see it. It is none where someone builds the sdist with a
-# compiler that we have never tried.
+# What a compiler doubts is an error in a checkout, where we see it. It stays a warning where someone builds the sdist
+# with a compiler that we have never tried.
 WARNINGS = ["-Wall", "-Wextra", "-Wsign-compare", "-Werror"]
 SANITIZERS = ["-fsanitize=address,undefined"]
 CHECKS = ["-O1", "-g", "-fno-omit-frame-pointer", "-U_FORTIFY_SOURCE"]

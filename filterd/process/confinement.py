@@ -93,7 +93,7 @@ def needed_by_python() -> list[Path]:
     found |= {Path(name) for name in ("/usr/lib", "/lib", "/lib64", "/usr/share/zoneinfo", "/etc/localtime")}
     found |= {Path(entry) for entry in sys.path if entry}
     found |= {Path("/dev/null"), Path("/dev/urandom")}
-    return [path for path in found if path.exists()]
+    return [path for path in found if os.access(path, os.F_OK)]  # what this account may not reach is as if it were not
 
 
 def _no_new_privileges() -> None:
@@ -126,7 +126,10 @@ def _landlock(read: Iterable[Path], write: Iterable[Path], *, keeps_network: boo
 
 
 def _allow(ruleset: int, path: Path, rights: int) -> None:
-    descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except PermissionError:
+        return  # a path that this account may not reach needs no leave
     try:
         allowed = rights if path.is_dir() else rights & OF_FILES
         beneath = struct.pack("=Qi", allowed, descriptor)

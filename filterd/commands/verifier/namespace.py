@@ -9,6 +9,8 @@ nothing, and start nothing.
 import contextlib
 import os
 
+# Else it is loaded later, by an account that may not be able to read it.
+import cryptography.hazmat.backends.openssl.backend  # noqa: F401
 from pyroute2 import netns
 
 from filterd.process.confinement import confine

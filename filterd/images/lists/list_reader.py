@@ -26,6 +26,7 @@ from msgspec import Struct
 from filterd.box.accounts import may_ask, name_of, peer_of
 from filterd.process.codec import FailureReply, Requests, decode_message, encode_reply
 from filterd.process.confinement import confine
+from filterd.process.own_account import take_account
 from mgmt.orders.base.sealed import why_sealed
 from rules.base.errors import BadList
 from rules.lists.acceptance import examine
@@ -92,6 +93,7 @@ READER_REQUESTS = Requests((ReadRequest, ReadLetter))
 
 def main() -> None:
     """The reader."""
+    take_account()
     with socket.socket(fileno=os.dup(sys.stdin.fileno())) as connection, connection.makefile("rb") as stream:
         uid, folder = peer_of(connection), Path(tempfile.gettempdir())
         allowed = {op for op in READER_REQUESTS.ops if may_ask(DOOR, op, uid)}  # the confinement hides the accounts

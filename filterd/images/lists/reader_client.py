@@ -27,6 +27,7 @@ from filterd.box.accounts import ACCOUNTS
 from filterd.images.lists.list_reader import DOOR, LINE_OCTETS, Answer, Part, ReadRequest
 from filterd.process.codec import ERROR_CHARACTERS, FailureReply, decode_reply, encode_request
 from filterd.process.json_socket import require_role
+from filterd.process.own_account import environment_of
 from rules.base.errors import BadList
 from rules.lists.acceptance import SKETCH, VersionFigures
 from rules.lists.source import Source, describe_source
@@ -137,10 +138,8 @@ def _child(program: Program) -> Iterator[tuple["subprocess.Popen[bytes]", socket
             stdin=theirs.fileno(),
             stdout=theirs.fileno(),
             cwd=folder,
-            env={"TMPDIR": folder, "PYTHONSAFEPATH": "1", "PATH": os.defpath, **program.environment},
-            user=account,
-            group=account if account is None else pwd.getpwuid(account).pw_gid,
-            extra_groups=None if account is None else [],
+            env={"TMPDIR": folder, "PYTHONSAFEPATH": "1", "PATH": os.defpath, **program.environment}
+            | environment_of(account),
         )
         theirs.close()  # so that its end is seen here
         with process:

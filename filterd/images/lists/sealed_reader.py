@@ -44,6 +44,7 @@ from filterd.images.lists.list_reader import (
 from filterd.process.codec import FailureReply, Requests, decode_message, encode_reply
 from filterd.process.confinement import confine
 from filterd.process.lifecycle import keep_memory_private
+from filterd.process.own_account import take_account
 from rules.base.errors import BadList
 from rules.lists.acceptance import examine_items
 from rules.lists.compiler.digests import Digests
@@ -85,6 +86,7 @@ SEALED_REQUESTS = Requests((ReadRequest, Digest))
 
 def main() -> None:
     """The reader."""
+    take_account()
     keep_memory_private()
     with socket.socket(fileno=os.dup(sys.stdin.fileno())) as connection, connection.makefile("rb") as stream:
         uid = peer_of(connection)

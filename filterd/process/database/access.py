@@ -5,6 +5,7 @@ has run before, an empty database is one that was lost, and no one begins again 
 """
 
 import asyncio
+import os
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from filterd.box.as_owner import as_owner_of
+from filterd.box.as_owner import ROOT, as_owner_of
 from filterd.box.keys import has_pseudonym_key
 from filterd.box.places import database_file
 from filterd.config import Config
@@ -20,6 +21,7 @@ from parental.store.database import open_database
 from parental.store.engines import Where, engine_of, shown
 from parental.store.errors import NoTables, WrongRevision
 from parental.store.reserve import Reserve
+from parental.store.revisions import load_revisions
 from parental.store.schema.privileges import CONTROL, WEB
 
 PATIENCE_S = 10.0  # that control takes to make the tables of a new box
@@ -43,7 +45,11 @@ def engine_for_control(config: Config, acts_as: str = CONTROL) -> Engine:
 
 
 def as_owner_of_database(where: Where) -> AbstractContextManager[None]:
-    """Root acts as the account that owns SQLite's folder, which web writes, too; a server has accounts of its own."""
+    """Root acts as the account that owns SQLite's folder, which web writes, too; a server has accounts of its own.
+
+    That account may not be able to read our code, as in a checkout in root's home."""
+    if os.getuid() == ROOT:
+        load_revisions()
     return as_owner_of(where.parent) if isinstance(where, Path) else nullcontext()
 
 

@@ -23,7 +23,7 @@ from filterd.process.database.health import faults_within
 from parental.store.database import reading
 from parental.store.engines import FILES, Where, engine_of, engine_of_copy, refuse_planted, shown
 from parental.store.errors import DatabaseDamage, WrongRevision
-from parental.store.revisions import NOTED, DatabaseRevision, State, find_revision, state_of, upgrade
+from parental.store.revisions import NOTED, DatabaseRevision, State, find_revision, load_revisions, state_of, upgrade
 from rules.base.atomic_file import writing_whole
 
 # Everything in PostgreSQL's schema `public`, of any release, but what belongs to an extension.
@@ -45,6 +45,7 @@ def back_up(where: Where, file: Path) -> str:
     Raises WrongUse, MissingPart, DatabaseFault."""
     if os.path.lexists(file):
         raise WrongUse(f"{file}: there already; not overwritten; name another file")
+    load_revisions()  # the folder's owner may not read our code
     try:
         with as_owner_of(file.parent), writing_whole(file) as copy:
             os.fchmod(copy.fileno(), 0o600)  # tokens' digests and the keys of the days are in it
@@ -69,6 +70,7 @@ def restore(file: Path, where: Where, is_forced: bool) -> DatabaseRevision:
 
     is_forced  also where there is one already.   Raises WrongUse, MissingPart, DatabaseFault"""
     _check_digest(file)
+    load_revisions()
     if isinstance(where, str):
         _refuse_another(where, is_forced)
         return _restore_postgresql(file, where)
