@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help build again packages build-packages check-packages demo-packages test-packages kernel-packages people-packages \
-	bench-packages demo check check-lint check-types check-test-types check-repository unit test coverage kernel units people long fresh versions checked compilers compiled-by mutated bench bench-dns bench-gate fuzz adversary hostile docs lock dist release clean
+	bench-packages demo check check-lint check-types check-test-types check-repository unit test coverage kernel units people long fresh versions checked compilers compiled-by mutated bench bench-dns bench-gate fuzz adversary hostile docs lock newest dist release clean
 
 # Debian 13 and Ubuntu 24.04 have all of them. Each target installs what it needs; `make packages` installs all.
 BUILD_PACKAGES := gcc libc6-dev libssl-dev python3 python3-dev python3-venv ca-certificates
@@ -34,6 +34,7 @@ UNIT = -m 'not ($(NOT_UNIT))' --ignore tests/repo --hypothesis-profile unit \
 SECONDS ?= 60# of every fuzz target
 PACKETS ?= 10000000# of `make mutated`
 COMPILERS ?= gcc-12 gcc-14 clang-19# of `make compilers`
+TESTS ?=# of `make newest`: files of tests; empty: those of `make unit`
 T ?=# one fuzz target; empty: all of them
 KEY ?=# of `make release`: the file of minisign's secret key
 DB ?=# postgres: every database is PostgreSQL's, the daemons', too; empty: SQLite's, and each test that opens one itself runs with both
@@ -65,10 +66,8 @@ kernel-packages: ; @.ci/packages $(KERNEL_PACKAGES)
 people-packages: ; @.ci/packages $(PEOPLE_PACKAGES)
 bench-packages: ; @.ci/packages $(BENCH_PACKAGES)
 
-.venv/.installed: pyproject.toml | build-packages
-	test -x $(BIN)/python || { python="$${PYTHON:-$$(.ci/python)}"; "$$python" -m venv .venv; }
-	$(BIN)/python -m pip install -q 'setuptools>=77' 'cython>=3.1'
-	FILTERD_BUILD=none $(BIN)/python -m pip install -q --no-build-isolation -e '.[test]'
+.venv/.installed: pyproject.toml requirements-dev.lock .ci/venv $(shell .ci/venv check || echo again) | build-packages
+	.ci/venv
 	touch $@
 
 .venv/.compiled: .venv/.installed $(SOURCES) $(if $(wildcard fastpath/*/*.so),,again)
@@ -116,7 +115,6 @@ units: build kernel-packages ## run the units under a systemd of their own: star
 	$(BIN)/pytest -q tests/systemd --durations=10
 
 people: build people-packages ## open every page in a browser on the screen of a phone; screenshots in build/shots; no root
-	FILTERD_BUILD=none $(BIN)/python -m pip install -q --no-build-isolation -e '.[people]'
 	rm -rf build/shots
 	$(BIN)/pytest -q -n 2 -m people --durations=5 tests/people
 
@@ -158,7 +156,7 @@ mutated: build ## send PACKETS=10000000 mutated packets through the gate, under 
 	    $(BIN)/python tests/fuzz/mutate_packets.py $(PACKETS)
 
 bench: build bench-packages ## run every benchmark, and other products for comparison; results go to bench/history/
-	FILTERD_BUILD=none $(BIN)/python -m pip install -q --no-build-isolation -e '.[bench]' \
+	$(BIN)/uv pip install -q --require-hashes -r requirements-bench.lock \
 	    || echo 'bench: not all peers could be installed; going on without them' >&2
 	$(BIN)/python bench/run.py
 
@@ -180,22 +178,20 @@ bench-gate: build bench-packages ## compare the gateway with and without the gat
 docs: build ## write the generated pages of docs/, and build the manual from all pages: build/docs/index.html
 	$(BIN)/python docs/generate.py
 	@$(BIN)/python -c 'import furo, myst_parser, sphinx' 2>/dev/null || { echo "docs: Sphinx, myst-parser or furo is missing; the generated pages" \
-	    "are written, build/docs is as it was; install them: $(BIN)/python -m pip install -e '.[docs]'" >&2; exit 3; }
+	    "are written, build/docs is as it was; install them: .ci/venv" >&2; exit 3; }
 	$(BIN)/python -m sphinx -q -W --keep-going -n -c docs . build/docs
 
-lock: .venv/.installed ## write requirements.lock again: the newest versions that pyproject.toml allows, with their digests
-	$(BIN)/python -m pip install -q uv
-	mkdir -p build
-	sed -n '/^#/p' requirements.lock >build/requirements.lock
-	$(BIN)/uv pip compile -q pyproject.toml --python-version 3.11 --python-platform linux --generate-hashes --no-header \
-	    --no-annotate >>build/requirements.lock
-	mv build/requirements.lock requirements.lock
+lock: .venv/.installed ## write requirements*.lock again: the newest versions that pyproject.toml allows, with their digests
+	.ci/lock
+
+newest: build ## install the newest versions that pyproject.toml allows in an environment of its own, print what moved, run `unit`, or TESTS=tests/…
+	.ci/newest
+	build/newest/venv/bin/python -m pytest -q $(CORES) $(or $(TESTS),$(UNIT))
 
 dist: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct)
 dist: build ## build sdist, wheel and bill of materials in dist/, test their contents, and install them in a clean place
 	rm -rf dist
 	mkdir -p build
-	$(BIN)/python -m pip install -q cyclonedx-bom
 	PIP_CONSTRAINT=$(CURDIR)/.ci/build-constraints.txt $(BIN)/python -m build --outdir dist . >build/dist.log || { tail -n 20 build/dist.log >&2; exit 1; }
 	version=$$($(BIN)/python -c 'import filterd; print(filterd.__version__)'); \
 	    sed "s/^dynamic = .*/version = \"$$version\"/" pyproject.toml >build/pyproject.toml

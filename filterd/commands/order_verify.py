@@ -66,7 +66,7 @@ def _place(config: Config) -> "Place":
         from filterd.commands.verifier.verification import place_of
     except ModuleNotFoundError as reason:
         raise MissingPart(
-            f"verify: {reason.name} is missing; nothing asked; pip install 'filterd[verifier]'"
+            f"verify: {reason.name} is missing; nothing asked; install requirements-verifier.lock"
         ) from reason
     return place_of(config)
 

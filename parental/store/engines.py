@@ -76,7 +76,7 @@ def shown(where: Where) -> str:
 
 def _postgresql(url: URL, acts_as: str, patience_ms: int, more: dict[str, Any]) -> Engine:
     if importlib.util.find_spec("psycopg") is None:
-        raise DatabaseAway(f"{shown(str(url))}: psycopg is missing; not opened; pip install 'filterd[postgresql]'")
+        raise DatabaseAway(f"{shown(str(url))}: psycopg is missing; not opened; install requirements-postgresql.lock")
     given = {
         "connect_timeout": CONNECT_TIMEOUT_S,
         "tcp_user_timeout": 1000 * SILENCE_S,

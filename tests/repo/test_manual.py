@@ -94,7 +94,7 @@ def test_without_the_builder_the_pages_are_written_and_a_sentence_says_how_to_ge
     assert "docs/generate.py" in done.stdout
     assert "sphinx" not in done.stdout
     assert "docs: Sphinx, myst-parser or furo is missing; the generated pages are written" in done.stderr
-    assert "-m pip install -e '.[docs]'" in done.stderr
+    assert "install them: .ci/venv" in done.stderr
 
 
 def test_the_manual_that_is_written_by_hand_does_not_grow() -> None:

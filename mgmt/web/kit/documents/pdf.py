@@ -28,7 +28,7 @@ class NoPdf(RuntimeError):
 async def pdf_of(page: str) -> bytes:
     """The PDF of a page.   Raises NoPdf.   Cost: 2 s and 70 MB for a page, in another process"""
     if importlib.util.find_spec("weasyprint") is None:
-        raise NoPdf("weasyprint is not installed; no PDF; take csv or xlsx, or pip install 'filterd[pdf]'")
+        raise NoPdf("weasyprint is not installed; no PDF; take csv or xlsx, or install requirements-pdf.lock")
     environment = {"PYTHONSAFEPATH": "1", "PATH": os.defpath, "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
     pipe = asyncio.subprocess.PIPE
     command = [sys.executable, "-P", "-m", "mgmt.web.kit.documents.pdf"]
