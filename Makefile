@@ -20,6 +20,8 @@ PEOPLE_PACKAGES := chromium? fonts-noto-core fonts-noto-color-emoji
 BENCH_PACKAGES := $(TEST_PACKAGES) conntrack ethtool iptables suricata
 
 BIN := .venv/bin
+# In .ci/run, what fails is played once more.
+PYTEST := $(BIN)/python .ci/pytest
 SOURCES := setup.py $(wildcard fastpath/*/*.pyx fastpath/*/*.pxd)
 # Four workers on two cores: much of `make test` waits for servers. Who has no more tests takes over half of another's.
 PARALLEL ?= -n 4 --dist worksteal
@@ -93,13 +95,13 @@ check-test-types:
 	$(BIN)/mypy --config-file tests/mypy.ini
 
 check-repository:
-	$(BIN)/pytest -q -m 'not long' tests/repo
+	$(PYTEST) -q -m 'not long' tests/repo
 
 unit: build ## run the tests that start no process: units, properties, fuzz corpus; no root
-	$(BIN)/pytest -q $(CORES) $(UNIT) --durations=10
+	$(PYTEST) -q $(CORES) $(UNIT) --durations=10
 
 test: build test-packages ## run all tests that need no root: `unit`, and those with real servers on the loopback; with PostgreSQL: DB=postgres
-	$(BIN)/pytest -q $(PARALLEL) $(COUNTED) -m 'not kernel and not people and not long' --ignore tests/repo --durations=10
+	$(PYTEST) -q $(PARALLEL) $(COUNTED) -m 'not kernel and not people and not long' --ignore tests/repo --durations=10
 
 coverage: export COVERAGE_CORE := sysmon
 coverage: COUNTED := --cov --cov-report=
@@ -108,15 +110,15 @@ coverage: test ## `test`, counting which lines it runs: fails where they are few
 
 kernel: build kernel-packages ## run the tests in network namespaces; needs root
 	@test "$$(id -u)" = 0 || { echo "kernel: these tests make network namespaces; not run as $$(id -un); run them as root" >&2; exit 3; }
-	$(BIN)/pytest -q $(LABS) -m kernel --durations=10 $$(grep -rl --include "test_*.py" mark.kernel tests)
+	$(PYTEST) -q $(LABS) -m kernel --durations=10 $$(grep -rl --include "test_*.py" mark.kernel tests)
 
 units: build kernel-packages ## run the units under a systemd of their own: start, stop, and what the account of each role may do; needs root
 	@test "$$(id -u)" = 0 || { echo "units: these tests start a system of their own; not run as $$(id -un); run them as root" >&2; exit 3; }
-	$(BIN)/pytest -q tests/systemd --durations=10
+	$(PYTEST) -q tests/systemd --durations=10
 
 people: build people-packages ## open every page in a browser on the screen of a phone; screenshots in build/shots; no root
 	rm -rf build/shots
-	$(BIN)/pytest -q -n 2 -m people --durations=5 tests/people
+	$(PYTEST) -q -n 2 -m people --durations=5 tests/people
 
 long: build test-packages ## run the tests that take more than ten seconds each
 	$(BIN)/pytest -q -m long --durations=10
