@@ -109,11 +109,11 @@ coverage: test ## `test`, counting which lines it runs: fails where they are few
 	.ci/coverage
 
 kernel: build kernel-packages ## run the tests in network namespaces; needs root
-	@test "$$(id -u)" = 0 || { echo "kernel: these tests make network namespaces; not run as $$(id -un); run them as root" >&2; exit 3; }
+	@$(BIN)/python -m filterd.box.capabilities kernel
 	$(PYTEST) -q $(LABS) -m kernel --durations=10 $$(grep -rl --include "test_*.py" mark.kernel tests)
 
 units: build kernel-packages ## run the units under a systemd of their own: start, stop, and what the account of each role may do; needs root
-	@test "$$(id -u)" = 0 || { echo "units: these tests start a system of their own; not run as $$(id -un); run them as root" >&2; exit 3; }
+	@$(BIN)/python -m filterd.box.capabilities units
 	$(PYTEST) -q tests/systemd --durations=10
 
 people: build people-packages ## open every page in a browser on the screen of a phone; screenshots in build/shots; no root

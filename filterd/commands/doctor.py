@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from filterd.box.capabilities import OF_THE_GATE, how_to_get, missing_capabilities
 from filterd.box.errors import MissingPart
 from filterd.config import Config
 from filterd.kernel.box_settings import (
@@ -36,7 +37,6 @@ from filterd.process.nameguard import claims_text, foreign_claims
 
 EXAMPLE = "filterd doctor --config /etc/filterd/filterd.yaml"
 
-CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BIND_SERVICE = 12, 13, 10  # linux/capability.h
 RECEIVER_S = 3.0  # for a server of this network to take a connection
 ANY_GATE = Rules(ports=(80, 443), quic_ports=(443,), n_queues=1)  # without a configuration
 DATAGRAMS = ("dns", "radius")  # kinds of ports; the others are of TCP
@@ -289,12 +289,10 @@ def _ja4_classes(path: Path) -> Finding:
 
 
 def _capabilities() -> Finding:
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("CapEff"))
-    held = int(line.split()[1], 16)
-    wanted = {"net_admin": CAP_NET_ADMIN, "net_raw": CAP_NET_RAW, "net_bind_service": CAP_NET_BIND_SERVICE}
-    missing = [name for name, bit in wanted.items() if not held >> bit & 1]
-    found = f"uid {os.geteuid()}, " + (f"without {', '.join(missing)}" if missing else "all three are granted")
-    return Finding("capabilities", found, f"run as root or grant cap_{', cap_'.join(missing)}" if missing else "")
+    missing = missing_capabilities(OF_THE_GATE)
+    words = ", ".join(each.word for each in missing)
+    found = f"uid {os.geteuid()}, " + (f"without {words}" if missing else "all three are granted")
+    return Finding("capabilities", found, f"{how_to_get(missing)}, or grant {words}" if missing else "")
 
 
 def _program(name: str, package: str) -> Finding:

@@ -5,7 +5,6 @@ without root, steps without packets run on the loopback, and the others are list
 """
 
 import contextlib
-import os
 import shutil
 import tempfile
 import time
@@ -13,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from filterd.box.capabilities import OF_NAMESPACES, how_to_get, missing_capabilities, why_missing
 from filterd.lab import steps_faults, steps_filter, steps_people, steps_start
 from filterd.lab.gateway import Folder, Gateway
 from filterd.lab.loopback import loopback
@@ -64,13 +64,13 @@ STEPS = (
 
 def run_demo() -> int:
     """Run every step that is possible on this box; returns the exit code.   Raises MissingPart."""
-    is_root = os.geteuid() == 0
+    missing = missing_capabilities(OF_NAMESPACES)
     directory = Path(tempfile.mkdtemp(prefix="filterd-demo-"))
     teller = Teller(len(STEPS))
     began = time.monotonic()
     has_passed = False
     try:
-        with (_lab_stage if is_root else _loopback_stage)(directory, teller) as stage:
+        with (_loopback_stage if missing else _lab_stage)(directory, teller) as stage:
             has_passed = run_steps(stage, STEPS, teller)
     finally:
         if has_passed:
@@ -78,7 +78,7 @@ def run_demo() -> int:
         else:
             print(f"logs and state: {directory}", flush=True)
     if has_passed:
-        rest = "" if is_root else "; run it as root for the steps with packets"
+        rest = f"; {how_to_get(missing)} for the steps with packets" if missing else ""
         print(f"all passed in {time.monotonic() - began:.0f} s{rest}")
     return 0 if has_passed else 1
 
@@ -88,7 +88,7 @@ def run_steps(stage: Stage, steps: tuple[Step, ...], teller: Teller) -> bool:
     for number, step in enumerate(steps, 1):
         teller.begin(number, step.sentence)
         if step.needs_packets and not stage.has_packets:
-            teller.end("not run: needs root")
+            teller.end("not run: it needs packets")
             continue
         began = time.monotonic()
         try:
@@ -115,7 +115,10 @@ def _lab_stage(directory: Path, teller: Teller) -> Iterator[Stage]:
 
 @contextlib.contextmanager
 def _loopback_stage(directory: Path, teller: Teller) -> Iterator[Stage]:
-    print(f"not root: DNS and API on high ports of the loopback, no packets; all in {directory}", flush=True)
+    print(
+        f"{why_missing(OF_NAMESPACES)}: DNS and API on high ports of the loopback, no packets; all in {directory}",
+        flush=True,
+    )
     with loopback(directory) as place:
         start_resolver(place, "resolver", place.addresses.resolver4)
         yield Stage(place, Gateway(place, Folder(directory)), None, teller)

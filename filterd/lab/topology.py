@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 from pyroute2 import IPRoute, netns
 
+from filterd.box.capabilities import OF_NAMESPACES, how_to_get, missing_capabilities
 from filterd.box.errors import MissingPart
 from filterd.lab.addresses import LAB, LINKS, Link
 from filterd.lab.processes import Done, Programs, Running, is_alive, run, wait_until
@@ -102,8 +103,9 @@ def build_lab(prefix: str, directory: Path) -> Lab:
 
 def why_not() -> str | None:
     """Why no laboratory can be made here, or None."""
-    if os.geteuid() != 0:
-        return "lab: namespaces need root; nothing was made; run as root"
+    if missing := missing_capabilities(OF_NAMESPACES):
+        words = ", ".join(each.word for each in missing)
+        return f"lab: namespaces need {words}; nothing was made; {how_to_get(missing)}"
     absent = sorted({package for program, package in NEEDED.items() if shutil.which(program) is None})
     if absent:
         return f"lab: {', '.join(absent)} not on this box; nothing was made; apt-get install {' '.join(absent)}"

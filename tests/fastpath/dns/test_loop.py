@@ -1,7 +1,6 @@
 """The loop between a real client socket and an upstream that the test plays, so that it can lie."""
 
 import gc
-import os
 import socket
 import struct
 import threading
@@ -15,6 +14,7 @@ from dnslib import QTYPE, RCODE, DNSHeader, DNSQuestion, DNSRecord
 from support.dns.loop_bench import SPECS, WAIT_S, Bench, bound, says_nothing, with_address
 from support.dns.proxy_headers import proxied
 from support.images.opened import Images
+from support.system.rights import needs
 
 from fastpath.dns.admission import ClientGuard
 from fastpath.dns.loop import DnsLoop
@@ -22,6 +22,7 @@ from fastpath.images.tables import Handoff, TableSet
 from fastpath.images.verdict import Action, Channel, Mode
 from fastpath.people.policy_writer import ProfileSpec
 from fastpath.report.spool import Reporter, read_segment, segment_numbers, segment_path
+from filterd.box.capabilities import Capability
 
 
 @pytest.fixture
@@ -253,7 +254,7 @@ def test_random_octets_never_stop_the_loop(bench: Bench) -> None:
 
 
 @pytest.mark.kernel
-@pytest.mark.skipif(os.geteuid() != 0, reason="a datagram from port 0 needs a raw socket, so root")
+@needs(Capability.NET_RAW)
 def test_one_client_that_cannot_be_answered_does_not_hold_up_the_batch(bench: Bench, stack: ExitStack) -> None:
     bench.block(("orders", "n.test", Mode.SUBTREE))
     raw = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP))

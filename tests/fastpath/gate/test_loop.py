@@ -1,6 +1,5 @@
 """The loop's Python side: what it refuses, how it ends.  What it does with packets: the two test_gate.py."""
 
-import os
 import socket
 import threading
 from pathlib import Path
@@ -9,6 +8,7 @@ import pytest
 from support.gate.lab import ALLOWED, BLOCKED, UNDECIDED, state_in
 from support.images.opened import Images
 from support.packets.builders import ACCEPTED, Client, hello, request
+from support.system.rights import needs
 
 from fastpath.gate.loop import GateLoop
 from fastpath.gate.marks import MARK_VERDICT
@@ -16,8 +16,9 @@ from fastpath.gate.nfqueue import open_queue, read_message, wake_message
 from fastpath.images.tables import Handoff, TableSet
 from fastpath.images.verdict import Mode, Reason
 from fastpath.report.spool import Reporter
+from filterd.box.capabilities import Capability
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="a packet queue needs root")
+needs_root = needs(Capability.NET_ADMIN)
 
 
 @pytest.fixture

@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyroute2.netlink.nfnetlink.nftsocket import nft_set_elem_list_msg
 from support.system.namespace import a_network_of_its_own
+from support.system.rights import needs
 
+from filterd.box.capabilities import Capability
 from filterd.kernel.netlink import NESTED, Answer, Netlink, answer_of, attribute, attributes, message, split
 
 ROOT = Path(__file__).parents[3]
@@ -126,7 +128,7 @@ def _ask() -> None:
 
 
 @pytest.mark.kernel
-@pytest.mark.skipif(os.geteuid() != 0, reason="root that gives its rights away needs to be root")
+@needs(Capability.NET_ADMIN, Capability.SETUID)
 def test_without_the_right_to_it_the_message_says_what_is_missing() -> None:
     program = "from filterd.kernel.netlink import Netlink\ntry: Netlink()\nexcept RuntimeError as reason: print(reason)"
     done = subprocess.run(

@@ -1,6 +1,5 @@
 """What the kernel is asked for, as nft's text."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -14,9 +13,11 @@ from support.gate.lab import BLOCKED, Lab
 from support.images.opened import Images
 from support.images.prefixes import entries
 from support.packets.builders import SYN, Client
+from support.system.rights import needs
 
 from fastpath.gate.marks import FlowState
 from fastpath.images.tables import TableSet
+from filterd.box.capabilities import Capability
 from filterd.config import read_config
 from filterd.control.lock_enforcer import has_work
 from filterd.kernel.mark_table import MARK_TABLE, Event, Fate, changes
@@ -39,7 +40,8 @@ LOW = replace(FULL, mark_shift=0)  # so that a mark is read more easily
     ids=["nothing", "everything", "low marks", "no set", "asymmetric"],
 )
 @pytest.mark.kernel
-@pytest.mark.skipif(shutil.which("nft") is None or os.geteuid() != 0, reason="needs nft and root")
+@needs(Capability.SYS_ADMIN, Capability.NET_ADMIN)
+@pytest.mark.skipif(shutil.which("nft") is None, reason="needs nft")
 def test_nft_takes_the_ruleset(rules: Rules) -> None:
     checked = subprocess.run(
         ["unshare", "-n", "nft", "-c", "-f", "-"],

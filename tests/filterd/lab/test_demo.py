@@ -52,7 +52,7 @@ def test_without_packets_the_steps_that_need_them_are_named_and_not_run(tmp_path
     has_passed, told = run(scripted_stage(tmp_path, lambda *_: ""), Step("Packets", fails, True), Step("DNS", passes))
 
     assert has_passed
-    assert "[1/2] Packets … not run: needs root\n[2/2] DNS … ok " in told
+    assert "[1/2] Packets … not run: it needs packets\n[2/2] DNS … ok " in told
 
 
 def test_every_sentence_is_told_once() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from filterd.box.capabilities import Capability
 from filterd.box.errors import MissingPart
 from filterd.lab import topology
 from filterd.lab.topology import NODES, Lab, build_lab, remove_orphans, why_not
@@ -17,15 +18,21 @@ def test_the_nodes_are_the_gateway_and_four_around_it() -> None:
     assert NODES == ("gateway", "child", "adult", "desk", "internet")
 
 
-def test_without_root_there_is_no_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.geteuid", lambda: 1000)
+@pytest.mark.parametrize(
+    ("uid", "cure"), [(1000, "run as root"), (0, "start the container with --cap-add SYS_ADMIN, or with --privileged")]
+)
+def test_without_the_right_to_make_namespaces_there_is_no_lab(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uid: int, cure: str
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: uid)
+    monkeypatch.setattr(topology, "missing_capabilities", lambda _: [Capability.SYS_ADMIN])
 
-    with pytest.raises(MissingPart, match="namespaces need root; nothing was made; run as root"):
+    with pytest.raises(MissingPart, match=f"lab: namespaces need cap_sys_admin; nothing was made; {cure}"):
         build_lab("fd-7", tmp_path)
 
 
 def test_a_missing_program_is_named_by_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr(topology, "missing_capabilities", lambda _: [])
     monkeypatch.setattr("shutil.which", lambda program: None if program in ("dig", "unbound") else program)
 
     assert (why_not() or "").endswith("apt-get install bind9-dnsutils unbound")

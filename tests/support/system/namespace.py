@@ -2,14 +2,13 @@
 
 import asyncio
 import ctypes
-import os
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-import pytest
+from support.system.rights import skip_without_namespaces
 
 from filterd.lab.processes import wait_until
 
@@ -19,8 +18,7 @@ _CLONE_NEWNET = 0x40000000  # <linux/sched.h>
 @contextmanager
 def a_network_of_its_own() -> Iterator[Callable[..., Any]]:
     """Gives call(function, *arguments), which runs in a thread that has left; programs it starts are there, too."""
-    if os.geteuid() != 0:
-        pytest.skip("a network namespace needs root")
+    skip_without_namespaces()
     with ThreadPoolExecutor(1) as pool:
         pool.submit(_leave).result()
         yield lambda function, *arguments: pool.submit(function, *arguments).result()
@@ -28,8 +26,7 @@ def a_network_of_its_own() -> Iterator[Callable[..., Any]]:
 
 def in_a_network_of_its_own(do: Callable[[], Awaitable[None]]) -> None:
     """Await `do()` in a thread that has left for a namespace of its own; threads it starts are there, too."""
-    if os.geteuid() != 0:
-        pytest.skip("a network namespace needs root")
+    skip_without_namespaces()
 
     def live() -> None:
         _leave()
