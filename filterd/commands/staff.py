@@ -4,6 +4,8 @@ import argparse
 import json
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
     from parental.store.errors import DatabaseFault
 
     config, work = loaded(args.config), _WORK[args.verb]
-    args.zone = config.parental.timezone
+    args.zone, args.vouched = config.parental.timezone, config.api.vouched_passkeys
     transaction = reading if args.verb == "list" else writing
     try:
         with opened_for_control(config, acts_as="") as engine, transaction(engine) as conn:
@@ -128,8 +130,12 @@ def _add(conn: "Connection", args: argparse.Namespace) -> None:
 def _reset(conn: "Connection", args: argparse.Namespace) -> None:
     from mgmt.ledger.event import account
     from mgmt.staff.people import reset_person
+    from mgmt.staff.vouched_file import forget_vouched
 
-    _print_code(args.mail, reset_person(conn, args.mail, account(), datetime.now(UTC)))
+    code = reset_person(conn, args.mail, account(), datetime.now(UTC))
+    with _writing_vouched(args.vouched):
+        forget_vouched(args.vouched, args.mail)
+    _print_code(args.mail, code)
 
 
 def _print_code(mail: str, code: str) -> None:
@@ -139,9 +145,12 @@ def _print_code(mail: str, code: str) -> None:
 
 def _set_role(conn: "Connection", args: argparse.Namespace) -> None:
     from mgmt.ledger.event import account
-    from mgmt.staff.people import set_role
+    from mgmt.staff.people import find_person, set_role
+    from mgmt.staff.vouched_file import regroup_vouched
 
     set_role(conn, args.mail, args.role, args.group, account(), datetime.now(UTC))
+    with _writing_vouched(args.vouched):
+        regroup_vouched(args.vouched, args.mail, find_person(conn, args.mail).group)
     print(f"{args.mail}: role {args.role}")
 
 
@@ -172,16 +181,40 @@ def _state(person: "Person", now: datetime, zone: str) -> str:
 
 def _vouch(conn: "Connection", args: argparse.Namespace) -> None:
     from mgmt.ledger.event import account
-    from mgmt.staff.passkeys import fingerprint_of
+    from mgmt.staff.passkeys import digest_of, fingerprint_of
+    from mgmt.staff.people import find_person
+    from mgmt.staff.vouched_file import VouchedFault, VouchedKey, put_vouched, read_vouched
     from mgmt.staff.vouched_passkeys import passkeys_of, vouch
 
     if args.passkey is not None:
-        vouch(conn, args.mail, args.passkey, account(), datetime.now(UTC))
+        person = find_person(conn, args.mail)
+        key = vouch(conn, args.mail, args.passkey, account(), datetime.now(UTC))
+        with _writing_vouched(args.vouched):
+            put_vouched(args.vouched, key, VouchedKey(person.mail, person.group))
         print(f"{args.mail}: the passkey signs approvals now")
         return
+    try:
+        vouched = read_vouched(args.vouched)
+    except VouchedFault as reason:
+        vouched = {}
+        print(reason, file=sys.stderr)
     for key in passkeys_of(conn, args.mail):
-        state = "signs nothing" if key.vouched_s is None else "signs approvals"
-        print(f"{fingerprint_of(key)}  {key.label}, {state}")
+        print(f"{fingerprint_of(key)}  {key.label}, signs {'approvals' if digest_of(key) in vouched else 'nothing'}")
+
+
+@contextmanager
+def _writing_vouched(path: Path) -> Iterator[None]:
+    """Write root's file as who runs the command, not as the database's owner.   Raises WrongUse"""
+    from filterd.box.as_owner import as_who_asked
+    from mgmt.staff.vouched_file import VouchedFault
+
+    try:
+        with as_who_asked():
+            yield
+    except OSError as reason:
+        raise WrongUse(f"{path}: {reason.strerror}; nothing done; run the command as root") from reason
+    except VouchedFault as reason:
+        raise WrongUse(f"vouched passkeys: {reason}; nothing done; correct the file, or remove it") from reason
 
 
 def _list(conn: "Connection", args: argparse.Namespace) -> None:

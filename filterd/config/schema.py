@@ -264,6 +264,9 @@ class Api:
     desk_origin: str | None = one(kinds.origin, default=None)
     """Where browsers reach the desk (/desk), such as https://desk.isp.example: passkeys are bound to this host name, so
     it should never change.   Left out: the desk has passwords with one-time codes, and no passkeys."""
+    vouched_passkeys: Path = one(kinds.path, LIVE, default=Path("/etc/filterd/vouched-passkeys"))
+    """The passkeys that sign approvals, with `desk_origin`.   `filterd staff vouch` writes it, as root, and control
+    believes no other passkey.   No other account may write it or its folder."""
     approvals_by_name: bool = one(kinds.truth, LIVE, default=False)
     """For an emergency in which no passkey can be used: with `desk_origin`, also take approvals by `filterd orders
     approve`, which proves no person.   They end when this is taken out."""

@@ -142,9 +142,14 @@ def put_passkey(
     append(conn, Event(STAFF, "passkey set", person.actor, {"staff": person.number}, {"label": label}), at)
 
 
+def digest_of(key: Passkey) -> str:
+    """What names a passkey for good: SHA-256 of its name and its public key, in hexadecimal."""
+    return hashlib.sha256(key.credential + key.public_key).hexdigest()
+
+
 def fingerprint_of(key: Passkey) -> str:
     """What people compare of a passkey: 64 bits of its digest, since one is compared with at most ten."""
-    read = hashlib.sha256(key.credential + key.public_key).hexdigest()[:16]
+    read = digest_of(key)[:16]
     return " ".join(read[i : i + 4] for i in range(0, len(read), 4))
 
 

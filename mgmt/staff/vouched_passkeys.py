@@ -1,6 +1,7 @@
 """Whose a passkey is, said by someone on the box: only then does it sign approvals.
 
-The role that enrols people could enrol a key of its own under anyone's name; it cannot write this (PostgreSQL).
+The role that enrols people could enrol a key of its own under anyone's name; it cannot write this (PostgreSQL).  What
+pages show follows the database; what control believes follows root's file.
 """
 
 from datetime import datetime
@@ -19,8 +20,10 @@ def passkeys_of(conn: Connection, mail: str) -> list[Passkey]:
     return keys_of(conn, find_person(conn, mail))
 
 
-def vouch(conn: Connection, mail: str, fingerprint: str, by: Actor, at: datetime) -> None:
-    """Let a passkey sign for its person.   fingerprint  as the person's own page shows it.   Raises LookupError."""
+def vouch(conn: Connection, mail: str, fingerprint: str, by: Actor, at: datetime) -> Passkey:
+    """Let a passkey sign for its person, once it is in root's file, too (mgmt.staff.vouched_file); the passkey.
+
+    fingerprint  as the person's own page shows it.   Raises LookupError."""
     said = "".join(fingerprint.split()).lower()
     found = [key for key in passkeys_of(conn, mail) if fingerprint_of(key).replace(" ", "") == said]
     if not found:
@@ -30,3 +33,4 @@ def vouch(conn: Connection, mail: str, fingerprint: str, by: Actor, at: datetime
     conn.execute(update(passkeys).where(passkeys.c.id == found[0].id).values(vouched_s=int(at.timestamp())))
     about = {"staff": found[0].staff, "passkey": found[0].id}
     append(conn, Event(STAFF, "passkey vouched for", by, about, {"fingerprint": said}), at)
+    return found[0]

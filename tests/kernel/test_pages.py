@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from sqlalchemy import func, select
-from support.mgmt.signing import ORIGIN, Signer, signed, signer
+from support.mgmt.signing import ORIGIN, Signer, keep_vouched, signed, signer
 
 from filterd.config import load
 from filterd.lab.clients import fetch
@@ -34,7 +34,7 @@ def gateway(lab: Lab, internet: Internet, tmp_path: Path) -> Iterator[Gateway]:
     write_orders(running.folder.orders, 100)
     write_configuration(running, 1)
     said = yaml.safe_load(running.folder.configuration.read_text())
-    said["api"]["desk_origin"] = ORIGIN
+    said["api"] |= {"desk_origin": ORIGIN} | yaml.safe_load(keep_vouched(tmp_path))
     running.folder.configuration.write_text(yaml.safe_dump(said, sort_keys=False))
     running.start()
     yield running

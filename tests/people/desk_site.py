@@ -13,6 +13,7 @@ from support.mgmt import confirmed, ledgers, orders
 from support.mgmt.desk import PlayedControl
 from support.mgmt.events import events_of
 from support.mgmt.published import published
+from support.mgmt.signing import VOUCHED, vouch_for
 
 from filterd.control.list_rollbacks import agreed
 from filterd.control.records.legal_holds import Moment, look
@@ -24,13 +25,13 @@ from mgmt.registers.records.wrong_blocks import report_mistake
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.staff.approvals.proof import Proof
 from mgmt.staff.passkeys import Party
-from mgmt.staff.people import add_person
+from mgmt.staff.people import add_person, list_people
 from mgmt.web.desk.app import create_app
 from parental.store.database import open_database, reading, writing
 from parental.store.schema.orders import approvals, entries
-from parental.store.schema.staff import passkeys
 
 ORIGIN = "http://localhost"
+PROOF = Proof(Party(ORIGIN, ""), takes_names=False, vouched=VOUCHED)
 FOREIGN = "http://other.localhost"  # the same desk under a name that no passkey of it is for
 
 
@@ -55,25 +56,25 @@ class DeskSite:
     def vouch(self) -> None:
         """Somebody on the box says that all passkeys are whose they are."""
         with writing(self.engine) as conn:
-            conn.execute(update(passkeys).values(vouched_s=1))
+            vouch_for(conn, *list_people(conn))
 
     def decided(self, order: int) -> list[tuple[str, str | None]]:
         """What control makes of an order's entries, where it asks for passkeys."""
         with writing(self.engine) as conn:
-            orders.publish(conn, self.now, proof=Proof(Party(ORIGIN, ""), takes_names=False))
+            orders.publish(conn, self.now, proof=PROOF)
             return orders.statuses(conn, order)
 
     def taken_back(self) -> list[tuple[str, str]]:
         """The lists that control takes back to an earlier version, and to which."""
         with writing(self.engine) as conn:
-            found = agreed(conn, Proof(Party(ORIGIN, ""), takes_names=False), self.now)
+            found = agreed(conn, PROOF, self.now)
             return [(row.list, row.list_to) for row in found]
 
     def held(self) -> list[Scope]:
         """What control keeps, although it is old."""
         with writing(self.engine) as conn:
             moment = Moment(self.now, self.now.timestamp(), 1095 * 86_400.0)
-            return look(conn, Proof(Party(ORIGIN, ""), takes_names=False), moment).scopes
+            return look(conn, PROOF, moment).scopes
 
     def lie_of_holds(self) -> None:
         """Write all that a web role which was taken over would write to have every hold in force."""

@@ -25,7 +25,7 @@ from filterd.control.records.retention import Retention
 from filterd.control.retries import OtherGateways, settle
 from filterd.control.service import Control
 from filterd.control.task_runner import Step, Task, until
-from filterd.control.watches import egress, gateways, publications, readers
+from filterd.control.watches import approvals, egress, gateways, publications, readers
 from filterd.control.watches.archive import ArchiveWatch
 from filterd.control.watches.box import UNKNOWN, BoxWatch
 from filterd.kernel.ruleset import Rules
@@ -204,6 +204,10 @@ TASKS: tuple[Task[Parts], ...] = (
         Step("ledger", "events are kept and not signed; issuers get no new answers",
              lambda parts: asyncio.to_thread(parts.seal.look)),
     ), mend_s=60.0),
+    Task("approvals", "looks whether root has vouched for the passkeys that have signed approvals", 10.0, (
+        Step("vouched passkeys", "what two persons have signed at the desk is not in force",
+             lambda parts: approvals.look(parts.control.context)),
+    ), is_wanted=lambda parts: parts.control.config.api.desk_origin is not None),
     Task("retention", "begins and ends legal holds, and destroys old records each hour", 20.0, (
         Step("legal holds", "a hold does not name what was signed; see docs/audit/audit.md",
              lambda parts: asyncio.to_thread(parts.retention.look)),

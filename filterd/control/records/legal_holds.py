@@ -18,7 +18,7 @@ from mgmt.ledger.event import CONTROL, Actor
 from mgmt.registers.records import block_ledger
 from mgmt.registers.records.holds.proposals import HOLDS, LEGAL_HOLD, RELEASE, SIGNED_WITHIN, holds_in_force, noted_of
 from mgmt.registers.records.holds.scope import Scope, scope_of
-from mgmt.staff.approvals.proof import Proof, signers_of, why_unproven
+from mgmt.staff.approvals.proof import NOT_VOUCHED, Proof, signers_of, why_unproven
 from mgmt.staff.approvals.rules import is_over
 from mgmt.staff.approvals.settlement import end_approval, give_signed
 from mgmt.staff.approvals.store import approvals_given, note_approval, note_given
@@ -49,7 +49,7 @@ def look(conn: Connection, proof: Proof, moment: Moment) -> Holds:
     """Begin what two persons have agreed to, end what is over, and say what is in force.   conn  may write"""
     at, faults = moment.at, list[str]()
     now_s = int(at.timestamp() if moment.known_s is None else moment.known_s)
-    give_signed(conn, HOLDS, now_s, at)
+    give_signed(conn, HOLDS, proof, now_s, at)
     for approval in approvals_given(conn, HOLDS):
         begun_ms = conn.execute(select(legal_holds.c.begun_ms).where(legal_holds.c.id == approval.hold)).scalar()
         has_begun = begun_ms is not None and approval.kind == LEGAL_HOLD
@@ -58,12 +58,14 @@ def look(conn: Connection, proof: Proof, moment: Moment) -> Holds:
             end_approval(conn, HOLDS, approval, "is of a hold that has another approval", at)
         elif has_begun:
             faults += [] if fault is None else [f"hold {approval.hold}: {fault}; what its row names stays; release it"]
+        elif fault == NOT_VOUCHED:
+            faults.append(f"hold {approval.hold}: its approval {fault}; not carried out; vouch for them, or refuse it")
         elif fault is not None:
             end_approval(conn, HOLDS, approval, fault, at)
         elif approval.kind == RELEASE:
-            _release(conn, approval, at)
+            _release(conn, approval, proof, at)
         elif moment.known_s is None or not is_over(approval, moment.known_s):
-            _begin(conn, approval, moment)
+            _begin(conn, approval, proof, moment)
     _end_over(conn, moment)
     return Holds(in_force(conn), faults)
 
@@ -83,23 +85,23 @@ def _first_of(conn: Connection, hold: int) -> int | None:
     return first
 
 
-def _begin(conn: Connection, approval: Row[Any], moment: Moment) -> None:
+def _begin(conn: Connection, approval: Row[Any], proof: Proof, moment: Moment) -> None:
     scope, at = scope_of(conn, approval.hold), moment.at
     now_s = at.timestamp() if moment.known_s is None else moment.known_s
     gone_s = max(int(now_s - moment.kept_s), block_ledger.gone_before_s(conn))
     gone_before_s = gone_s if scope.since_s < gone_s else None
     begun = {"begun_ms": int(at.timestamp() * 1000), "gone_before_s": gone_before_s}
     conn.execute(update(legal_holds).where(legal_holds.c.id == approval.hold).values(begun))
-    by = _signers(conn, approval)
+    by = _signers(conn, approval, proof)
     note_given(conn, HOLDS, approval, at, by)
     said = {"approval": approval.id, **noted_of(dict(approval._mapping), scope), "gone_before": gone_before_s}
     note_approval(conn, HOLDS, approval, "legal hold begun", at, (CONTROL, None), said)
     log.warning("hold %d: begun: %s", approval.hold, approval.reference)
 
 
-def _release(conn: Connection, release: Row[Any], at: datetime) -> None:
+def _release(conn: Connection, release: Row[Any], proof: Proof, at: datetime) -> None:
     """End the hold that two persons release; what is not in force any more is released already."""
-    note_given(conn, HOLDS, release, at, _signers(conn, release))
+    note_given(conn, HOLDS, release, at, _signers(conn, release, proof))
     chosen = select(approvals).where(approvals.c.hold == release.hold, approvals.c.kind == LEGAL_HOLD)
     for approval in conn.execute(chosen.where(approvals.c.lapsed_ms.is_(None))).all():
         end_approval(conn, HOLDS, approval, None, at)
@@ -128,7 +130,7 @@ def _end_over(conn: Connection, moment: Moment) -> None:
             log.warning("hold %s: its end has come: its records go at their age", approval.hold)
 
 
-def _signers(conn: Connection, approval: Row[Any]) -> tuple[Actor, Actor]:
+def _signers(conn: Connection, approval: Row[Any], proof: Proof) -> tuple[Actor, Actor]:
     """Who has signed, the second first; it is proven that there are two."""
-    found = signers_of(conn, approval, approval.approved_s)
+    found = signers_of(conn, approval, proof, approval.approved_s)
     return (CONTROL, CONTROL) if isinstance(found, str) else found.actors

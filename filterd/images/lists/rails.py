@@ -17,6 +17,7 @@ from filterd.images.lists.watch import State, state_of, watched_of
 from mgmt.orders.phases.canary_rules import Policy
 from mgmt.staff.approvals.proof import BY_NAMES, Proof
 from mgmt.staff.passkeys import Party
+from mgmt.staff.vouched_file import VouchedFault, read_vouched
 from rules.base.hosts_of_many import Hosting, read_hosting
 from rules.base.protected import ProtectedNames
 
@@ -63,11 +64,17 @@ def tries_as(config: Config) -> str | None:
 
 
 def proof_of(config: Config) -> Proof:
-    """What is asked of approvals: passkeys, where the desk has them."""
+    """What is asked of approvals: passkeys, where the desk has them, that root has vouched for.
+
+    Without a file that can be believed, no passkey is: filterd.control.watches.approvals reports it."""
     origin = config.api.desk_origin
     if origin is None:
         return BY_NAMES
-    return Proof(Party(origin, config.isp.name), takes_names=config.api.approvals_by_name)
+    try:
+        vouched = read_vouched(config.api.vouched_passkeys)
+    except VouchedFault:
+        vouched = {}
+    return Proof(Party(origin, config.isp.name), config.api.approvals_by_name, vouched)
 
 
 def _hosting_of(config: Config) -> Hosting:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, select, update
 
 from mgmt.ledger.event import CONTROL, Value
-from mgmt.staff.approvals.proof import Proof, Signers, signers_of, why_unproven
+from mgmt.staff.approvals.proof import NOT_VOUCHED, Proof, Signers, signers_of, why_unproven
 from mgmt.staff.approvals.rules import is_over, waits
 from mgmt.staff.approvals.signatures import refused_ones, signed_by_two
 from mgmt.staff.approvals.store import Subject, approvals_given, note_approval, note_given
@@ -38,18 +38,20 @@ def settle_approvals(
     at: datetime,
     carry_out: Callable[[Row[Any], Signers], None] = lambda *_: None,
 ) -> Settlement:
-    """Give what two have signed, and end what was refused, is not believed or is over.
+    """Give what two have signed, and end what was refused, is not believed or is over; NOT_VOUCHED ends nothing.
 
     conn   may write;   at  now (aware), as it is written down;   now_s  now, as it is decided by
     proof  that is asked of approvals;   carry_out  each that is given, before the next one is looked at"""
     waiting = [*refused_ones(conn, subject), *signed_by_two(conn, subject)]
-    signers = give_signed(conn, subject, now_s, at)
+    signers = give_signed(conn, subject, proof, now_s, at)
     given = approvals_given(conn, subject)
     found = Settlement([], [], [*waiting, *given])
     for approval in given:
         fault = subject.fault_of(conn, approval) or why_unproven(conn, approval, proof)
         if fault is None and approval.id in signers:
             fault = subject.why_late(conn, approval, now_s)
+        if fault == NOT_VOUCHED and not is_over(approval, now_s):
+            continue
         if fault is not None or is_over(approval, now_s):
             found.ended.append(approval.id)
             end_approval(conn, subject, approval, fault, at)
@@ -61,16 +63,18 @@ def settle_approvals(
     return found
 
 
-def give_signed(conn: Connection, subject: Subject, now_s: int, at: datetime) -> dict[int, Signers]:
+def give_signed(conn: Connection, subject: Subject, proof: Proof, now_s: int, at: datetime) -> dict[int, Signers]:
     """End the proposals that were refused, and write the second person of each that two have signed and that need not
-    wait.
+    wait; what is signed by a passkey that root has not vouched for on this box waits.
 
     Returns who they are, by the number of the proposal; conn  may write"""
     for proposal in refused_ones(conn, subject):
         end_approval(conn, subject, proposal, "was refused at the desk", at)
     new = {}
     for proposal in (each for each in signed_by_two(conn, subject) if not waits(each, subject.kinds, now_s)):
-        signers = signers_of(conn, proposal, now_s)
+        signers = signers_of(conn, proposal, proof, now_s)
+        if signers == NOT_VOUCHED:
+            continue
         if isinstance(signers, str):
             end_approval(conn, subject, proposal, signers, at)
             continue

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, select, update
 from support.control.box import database_key
 from support.mgmt.events import events_of
 from support.mgmt.signing import signer
@@ -15,9 +15,10 @@ from filterd.config import load
 from filterd.process.database.access import database_of
 from mgmt.staff.issuers import Issuer, find_issuer
 from mgmt.staff.people import person_of_code
+from mgmt.staff.vouched_file import Vouched, read_vouched
 from parental.store.database import open_database, reading, writing
 from parental.store.engines import Where
-from parental.store.schema.staff import staff
+from parental.store.schema.staff import passkeys, staff
 
 MAIL = "amna@isp.example"
 KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"  # RFC 8032 §7.1
@@ -26,7 +27,8 @@ KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"  # RFC 
 @pytest.fixture
 def config(tmp_path: Path, database: Where) -> str:
     path = tmp_path / "f.yaml"
-    path.write_text("state_dir: state\ndns: {upstreams: ['192.0.2.53:53']}\n" + database_key(database))
+    said = "state_dir: state\napi: {vouched_passkeys: vouched}\ndns: {upstreams: ['192.0.2.53:53']}\n"
+    path.write_text(said + database_key(database))
     return str(path)
 
 
@@ -209,10 +211,46 @@ def test_a_passkey_is_listed_vouched_for_and_listed_as_such(
     assert run(config, "vouch", MAIL, "--passkey", listed[:19]) == 0
 
     assert "signs approvals now" in capsys.readouterr().out
+    assert [(each.mail, each.group) for each in vouched_in(config).values()] == [(MAIL, "approval")]
     run(config, "vouch", MAIL)
     assert "a key, signs approvals" in capsys.readouterr().out
     run(config, "review")
     assert "passkey: a key (signs approvals)" in capsys.readouterr().out
+
+
+def vouched_in(config: str) -> Vouched:
+    return read_vouched(Path(config).parent / "vouched")
+
+
+def test_a_person_s_passkeys_have_the_person_s_group_and_go_when_all_is_reset(
+    config: str, engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with writing(engine) as conn:
+        signer(conn, "amna", "approver", is_vouched=False)
+    run(config, "vouch", MAIL)
+    run(config, "vouch", MAIL, "--passkey", capsys.readouterr().out[:19])
+
+    assert run(config, "role", MAIL, "compliance") == 0
+    assert {each.group for each in vouched_in(config).values()} == {"legal"}
+    assert run(config, "reset", MAIL) == 0
+
+    assert vouched_in(config) == {}
+
+
+def test_what_can_not_be_written_into_root_s_file_is_not_done(
+    config: str, engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with writing(engine) as conn:
+        signer(conn, "amna", "approver", is_vouched=False)
+    (Path(config).parent / "vouched").mkdir()
+    run(config, "vouch", MAIL)
+    listed = capsys.readouterr().out
+
+    assert run(config, "vouch", MAIL, "--passkey", listed[:19]) == 2
+
+    assert "not a regular file" in capsys.readouterr().err
+    with reading(engine) as conn:
+        assert conn.execute(select(passkeys.c.vouched_s)).scalars().all() == [None]
 
 
 def test_no_passkey_is_vouched_for_by_another_text(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, func, select
 from support.control.box import make, reason
-from support.mgmt.signing import ORIGIN, PARTY, answer_of, signer
+from support.mgmt.signing import ORIGIN, PARTY, answer_of, keep_vouched, signer
 from support.present import present
 
 from filterd.control.service import Control
@@ -31,7 +31,7 @@ VERSIONS = ("listed.test\n", "listed.test\nsecond.test\n", "listed.test\nsecond.
 def control(place: Path, engine: Engine) -> Control:
     """Of a box whose desk has passkeys, and whose list has three versions, each with one name more."""
     with (place / "f.yaml").open("a") as file:
-        file.write(f"api: {{desk_origin: '{ORIGIN}'}}\n")
+        file.write(f"api: {{desk_origin: '{ORIGIN}', {keep_vouched(place)}}}\n")
     return make(place, engine)
 
 

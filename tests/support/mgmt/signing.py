@@ -1,6 +1,7 @@
 """People of the desk with passkeys that somebody has vouched for, and what they sign."""
 
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, update
@@ -14,14 +15,17 @@ from mgmt.registers.two_persons import SUBJECTS
 from mgmt.staff.approvals.proof import Proof
 from mgmt.staff.approvals.signatures import document_of, part_due, sign
 from mgmt.staff.assertion import challenge_of
-from mgmt.staff.passkeys import Party, put_passkey
+from mgmt.staff.passkeys import Party, digest_of, keys_of, put_passkey
 from mgmt.staff.people import Person, add_person
+from mgmt.staff.vouched_file import VouchedKey
 from parental.store.schema.orders import approvals
 from parental.store.schema.staff import passkeys
 
 ORIGIN = "https://desk.isp.example"
 PARTY = Party(ORIGIN, "Example ISP")
-BY_PASSKEYS = Proof(PARTY, takes_names=False)
+VOUCHED: dict[str, VouchedKey] = {}  # by root, in any test: each passkey is another one
+_FILES: list[Path] = []
+BY_PASSKEYS = Proof(PARTY, takes_names=False, vouched=VOUCHED)
 WIDER = Proposal(
     kind="broader",
     number=1,
@@ -45,9 +49,30 @@ def signer(conn: Connection, name: str, role: str, *, is_vouched: bool = True, c
     answer = key.create({"user": {"id": packed(b"filterd-%d" % person.number)}, "challenge": packed(challenge)})
     put_passkey(conn, PARTY, person, answer, challenge, "a key", NOW)
     if is_vouched:
-        vouched = update(passkeys).where(passkeys.c.staff == person.number)
-        conn.execute(vouched.values(vouched_s=int(NOW.timestamp())))
+        vouch_for(conn, person)
     return Signer(person, key)
+
+
+def vouch_for(conn: Connection, *people: Person) -> None:
+    """Root says that the passkeys of these people are theirs, to the database and in its file."""
+    for person in people:
+        mine = update(passkeys).where(passkeys.c.staff == person.number)
+        conn.execute(mine.values(vouched_s=int(NOW.timestamp())))
+        VOUCHED.update({digest_of(key): VouchedKey(person.mail, person.group) for key in keys_of(conn, person)})
+    for path in (each for each in _FILES if each.exists()):
+        _write(path)
+
+
+def keep_vouched(folder: Path) -> str:
+    """Have root's file there of all that are vouched for, from now on; the key of a configuration that names it."""
+    _FILES.append(folder / "vouched-passkeys")
+    _write(_FILES[-1])
+    return f"vouched_passkeys: '{_FILES[-1]}'"
+
+
+def _write(path: Path) -> None:
+    path.write_text("".join(f"{digest} {key.mail} {key.group}\n" for digest, key in VOUCHED.items()))
+    path.chmod(0o644)
 
 
 def proposed(conn: Connection, order: int, proposal: Proposal, by: Signer, at: datetime = NOW) -> int:

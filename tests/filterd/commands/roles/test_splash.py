@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.mgmt.signing import ORIGIN, signed, signer
+import yaml
+from support.mgmt.signing import ORIGIN, keep_vouched, signed, signer
 from support.system.daemon import Daemon, eventually
 
 from filterd.config import load
@@ -96,7 +97,7 @@ def signing(tmp_path: Path) -> Iterator[Daemon]:
     """One whose desk has passkeys."""
     running = Daemon(tmp_path)
     said = json.loads(running.config.read_text())
-    said["api"]["desk_origin"] = ORIGIN
+    said["api"] |= {"desk_origin": ORIGIN} | yaml.safe_load(keep_vouched(tmp_path))
     running.config.write_text(json.dumps(said))
     running.start()
     yield running

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 from support.mgmt.orders import NOW as SIGNED
 from support.mgmt.page_settings import HELPED, proposed_settings
-from support.mgmt.signing import ORIGIN, signed, signer
+from support.mgmt.signing import ORIGIN, keep_vouched, signed, signer
 
 from filterd.box.places import worker_socket
 from filterd.config import load, read_config
@@ -77,7 +77,8 @@ def test_what_was_said_is_in_the_file_and_the_gate_is_told(context: Context, eng
 def test_what_two_persons_have_signed_is_in_the_file_once_the_time_is_known_and_not_before(
     context: Context, engine: Engine
 ) -> None:
-    context.config_file.write_bytes(SAID + f"api: {{desk_origin: '{ORIGIN}'}}\n".encode())
+    vouched = keep_vouched(context.config_file.parent)
+    context.config_file.write_bytes(SAID + f"api: {{desk_origin: '{ORIGIN}', {vouched}}}\n".encode())
     context.config = load(context.config_file)
     with writing(engine) as conn:
         amna, bilal = signer(conn, "amna", "compliance"), signer(conn, "bilal", "approver")

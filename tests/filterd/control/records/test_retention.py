@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, func, select, update
 from support.control.box import make
-from support.mgmt.signing import ORIGIN, PARTY, answer_of, signer
+from support.mgmt.signing import ORIGIN, PARTY, answer_of, keep_vouched, signer
 
 from filterd.config.kinds import Seconds
 from filterd.control.records import retention
@@ -33,7 +33,7 @@ OLD_S = int(NOW.timestamp()) - 2000 * 86_400
 def keeper(place: Path, engine: Engine) -> Iterator[Retention]:
     """Of a box whose desk has passkeys, with two records that are old."""
     with (place / "f.yaml").open("a") as file:
-        file.write(f"api: {{desk_origin: '{ORIGIN}'}}\n")
+        file.write(f"api: {{desk_origin: '{ORIGIN}', {keep_vouched(place)}}}\n")
     with writing(engine) as conn:
         begin(conn, read_clocks())
         block_ledger.append_blocks(

@@ -8,13 +8,23 @@ import pytest
 from sqlalchemy import Connection, delete, insert, select, update
 from support.mgmt.authenticator import PRESENT, VERIFIED
 from support.mgmt.orders import NOW, publish, push, said
-from support.mgmt.signing import BY_PASSKEYS, PARTY, Signer, answer_of, proposed, row_of_approval, signed, signer
+from support.mgmt.signing import (
+    BY_PASSKEYS,
+    PARTY,
+    VOUCHED,
+    Signer,
+    answer_of,
+    proposed,
+    row_of_approval,
+    signed,
+    signer,
+)
 
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.approvals import Proposal, approve, propose
 from mgmt.orders.base.live import live_entries
 from mgmt.orders.store import get_order
-from mgmt.staff.approvals.proof import BY_NAMES, Proof
+from mgmt.staff.approvals.proof import BY_NAMES, Proof, unvouched_approvals
 from mgmt.staff.approvals.rules import APPROVED, PROPOSED, Signatory
 from mgmt.staff.assertion import assertion_in
 from mgmt.staff.people import StaffState, reset_person, set_end, set_role, set_state
@@ -240,7 +250,6 @@ FORGERIES = (
     (ended_proposer, "a person who may not"),
     (ended_and_given, "not of the desk any more"),
     (of_no_approver, "a person who may not"),
-    (own_passkey_of_the_role, "not vouched for"),
     (elsewhere, "made elsewhere"),
     (other_name, "made elsewhere"),
     (unverified, "made elsewhere"),
@@ -264,6 +273,81 @@ def test_control_refuses_what_two_persons_have_not_signed(
     assert not is_blocked(conn)
     assert [text for text in refusals(conn) if any(part in text for part in why.split("|"))] != []
     assert conn.execute(select(approvals.c.lapsed_ms).where(approvals.c.id == number)).scalar_one() is not None
+
+
+def test_a_passkey_that_root_has_not_vouched_for_approves_nothing_whatever_the_database_says(
+    conn: Connection, amna: Signer, bilal: Signer
+) -> None:
+    number = proposed(conn, push(conn, URL), WORDS, amna)
+    own_passkey_of_the_role(conn, number, amna, bilal)
+    conn.execute(update(passkeys).values(vouched_s=1))  # as who may write the file of SQLite can
+
+    publish(conn, proof=BY_PASSKEYS)
+
+    assert not is_blocked(conn) and unvouched_approvals(conn, VOUCHED) == [number]
+
+
+def test_what_is_written_as_given_is_not_believed_without_root(conn: Connection, amna: Signer, bilal: Signer) -> None:
+    number = proposed(conn, push(conn, URL), WORDS, amna)
+    own_passkey_of_the_role(conn, number, amna, bilal)
+    given = {"approver": bilal.person.mail, "approver_group": bilal.person.group, "approved_s": int(NOW.timestamp())}
+    conn.execute(update(approvals).values(given))
+    conn.execute(update(passkeys).values(vouched_s=1))
+
+    publish(conn, proof=BY_PASSKEYS)
+
+    assert not is_blocked(conn)
+
+
+def test_an_approval_waits_for_a_file_that_was_lost_and_comes_back_with_it(
+    conn: Connection, amna: Signer, bilal: Signer
+) -> None:
+    signed(conn, proposed(conn, push(conn, URL), WORDS, amna), amna, bilal)
+    publish(conn, proof=BY_PASSKEYS)
+    assert is_blocked(conn)
+
+    publish(conn, LATER, proof=BY_PASSKEYS._replace(vouched={}))
+    assert not is_blocked(conn) and refusals(conn) == []
+    publish(conn, LATER, proof=BY_PASSKEYS)
+
+    assert is_blocked(conn)
+
+
+def test_signed_proposals_wait_while_no_passkey_is_vouched_for_and_are_given_then(
+    conn: Connection, amna: Signer, bilal: Signer
+) -> None:
+    number = proposed(conn, push(conn, URL), WORDS, amna)
+    signed(conn, number, amna, bilal)
+
+    publish(conn, proof=BY_PASSKEYS._replace(vouched={}))
+    assert not is_blocked(conn) and row_of_approval(conn, number).approved_s is None
+    publish(conn, LATER, proof=BY_PASSKEYS)
+
+    assert is_blocked(conn) and refusals(conn) == []
+
+
+def test_who_came_to_another_group_in_the_database_alone_approves_nothing_new(
+    conn: Connection, amna: Signer, bilal: Signer
+) -> None:
+    number = proposed(conn, push(conn, URL), WORDS, amna)
+    signed(conn, number, amna, bilal)
+    conn.execute(update(staff).where(staff.c.id == bilal.person.number).values(group="third"))
+
+    publish(conn, proof=BY_PASSKEYS)
+
+    assert not is_blocked(conn)
+
+
+def test_a_passkey_of_one_person_counts_for_no_other_one(conn: Connection, amna: Signer, bilal: Signer) -> None:
+    number = proposed(conn, push(conn, URL), WORDS, amna)
+    signed(conn, number, amna, bilal)
+    publish(conn, proof=BY_PASSKEYS)
+    conn.execute(update(staff).where(staff.c.id == bilal.person.number).values(mail="daud@isp.example"))
+    conn.execute(update(approvals).values(approver="daud@isp.example"))
+
+    publish(conn, LATER, proof=BY_PASSKEYS)
+
+    assert not is_blocked(conn) and "another person than it names" in refusals(conn)[-1]
 
 
 def test_an_approval_outlives_that_its_person_leaves_and_not_that_the_passkey_is_forgotten(
@@ -331,7 +415,7 @@ def test_names_are_taken_in_an_emergency_beside_passkeys_and_end_with_it(
     number = proposed(conn, push(conn, URL), WORDS, amna)
     by_names(conn, number, amna, bilal)
     signed(conn, proposed(conn, push(conn, "https://other.test/x", ref="2"), WORDS, amna), amna, bilal)
-    emergency = Proof(PARTY, takes_names=True)
+    emergency = Proof(PARTY, takes_names=True, vouched=VOUCHED)
     publish(conn, proof=emergency)
     assert {HOST, b"\5other\4test\0"} <= {live.wire for live in live_entries(conn)}
 

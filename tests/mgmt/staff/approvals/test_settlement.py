@@ -78,7 +78,7 @@ def test_while_the_time_is_not_known_nothing_is_given(conn: Connection, amna: Si
     number = proposed_rollback(conn, amna)
     signed(conn, number, amna, bilal)
 
-    assert not has_signed(conn, LISTS, UNKNOWN) and give_signed(conn, LISTS, UNKNOWN, NOW) == {}
+    assert not has_signed(conn, LISTS, UNKNOWN) and give_signed(conn, LISTS, BY_PASSKEYS, UNKNOWN, NOW) == {}
 
     assert row_of_approval(conn, number).lapsed_ms is None
 

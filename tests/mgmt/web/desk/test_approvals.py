@@ -10,7 +10,7 @@ from support.mgmt.authenticator import Authenticator
 from support.mgmt.desk import PlayedControl
 from support.mgmt.orders import NOW, publish, push
 from support.mgmt.page_settings import HELPED
-from support.mgmt.signing import BY_PASSKEYS, row_of_approval
+from support.mgmt.signing import BY_PASSKEYS, row_of_approval, vouch_for
 from support.mgmt.staff_desk import ORIGIN, AddPerson, Browser
 
 from filterd.control.pages.agreed_settings import look
@@ -18,10 +18,10 @@ from mgmt.ledger.event import CONTROL
 from mgmt.orders.store import withdraw_order
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.registers.settings.proposals import Words, propose_settings
+from mgmt.staff.people import list_people
 from mgmt.web.splash.canned import check_pages
 from parental.store.database import reading, writing
 from parental.store.schema.orders import entries
-from parental.store.schema.staff import passkeys
 
 UNTIL = (NOW + timedelta(days=20)).date().isoformat()
 FORM = {
@@ -53,7 +53,7 @@ async def enter(browser: Browser, engine: Engine, add: AddPerson, name: str, rol
     assert (await browser.make_passkey(add(name, role)[1], key))[0] == 200
     assert (await browser.use_passkey(key))[0] == 200
     with writing(engine) as conn:
-        conn.execute(update(passkeys).values(vouched_s=1))
+        vouch_for(conn, *list_people(conn))
     return key
 
 
