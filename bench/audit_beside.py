@@ -33,7 +33,7 @@ def beside(folder: Path) -> Figures:
     """dns_p99_ratio; dns_p99_us with drained records, and without."""
     leave_for_own_network()
     upstream = free_port()
-    box = Box(folder, ["listed.test"], upstream, records={"store": "files"})
+    box = Box(folder, ["listed.test"], upstream)
     flooder, queries = Flooder(folder, OTHER_CORE), folder / "queries"
     write_queries(queries, (f"free{n % 500}.example" for n in range(10_000)))
     found: dict[bool, list[float]] = {True: [], False: []}

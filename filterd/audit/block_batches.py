@@ -47,7 +47,7 @@ from filterd.audit.drain import (
     say_began_again,
     wipe_before,
 )
-from mgmt.registers.records.block_ledger import HOUSEHOLD, PSEUDONYM_OCTETS, BlockRecord, Position
+from mgmt.registers.records.block_ledger import HOUSEHOLD, PSEUDONYM_OCTETS, BlockRecord, Position, StoredBlock
 from parental.store.schema.records import UNKNOWN_PROVINCE
 from rules.base.atomic_file import writing_whole
 
@@ -182,9 +182,14 @@ def batch_of(
     found: Columns, positions: dict[str, tuple[int, int]], key_of: KeyOf, provinces_of: ProvincesOf = nowhere
 ) -> Batch:
     """The batch of what was read; households' records say no province.   positions  of all workers, with this one's"""
-    kinds = [None if event.reason in UNRECORDED else _kind(record_of(event)) for event in found.kinds]
+    kinds = [None if event.reason in UNRECORDED else kind_of(record_of(event)) for event in found.kinds]
     enforcement = _rows(found, kinds, "enforcement", key_of, provinces_of)
     return Batch(positions, enforcement, _rows(found, kinds, "household", key_of, nowhere))
+
+
+def kind_of(record: BlockRecord | StoredBlock) -> Kind:
+    """What a record says in addition to its second, its subscriber and its count."""
+    return Kind(*(getattr(record, field) for field in Kind.__struct_fields__))
 
 
 def no_records(positions: dict[str, tuple[int, int]]) -> Batch:
@@ -230,10 +235,6 @@ def put_aside_path(folder: Path, number: int) -> Path:
 
 def _numbers(folder: Path, name: re.Pattern[str]) -> list[int]:
     return [int(found[1]) for path in folder.iterdir() if (found := name.fullmatch(path.name))]
-
-
-def _kind(record: BlockRecord) -> Kind:
-    return Kind(*(getattr(record, field) for field in Kind.__struct_fields__))
 
 
 def _rows(

@@ -35,7 +35,7 @@ Place = tuple[int, int]  # segment and slot
 
 
 def refuse_rows(ledger: Ledger) -> None:
-    """Raise MissingPart where the database has records although these are files: no one gets a part of them."""
+    """Raise MissingPart where the database has records of an earlier release: no one gets a part of them."""
     with reading(ledger.engine) as conn:
         has_rows = block_ledger.has_blocks(conn)
     if has_rows:
@@ -96,7 +96,7 @@ class BlockDrain:
     def _follow(self, folder: Path) -> None:
         """Have both positions of a worker equal: counts that a batch has and the database has not are made up for.
 
-        Batches are behind only where the database kept the records until now: they go on from there."""
+        Batches are behind only where an earlier release kept records in the database: they go on from there."""
         stored, counted = _place(self._batches.position_of(folder)), _place(position_of(folder, self._ledger))
         if counted > stored:
             self._batches.positions = {**self._batches.positions, folder.name: counted}

@@ -1,19 +1,19 @@
-"""Drains the workers' spools and confidential counters into the ledger.
+"""Reads the workers' spools and confidential counters, and counts what they hold into the database.
 
-Invariants: records and the position up to which they were read are one transaction, so that a crash of this side loses
-nothing and counts nothing twice; then the records are overwritten in the spool; a segment is removed only when it is
-drained, or never had a record, and its worker has left it; a block of
-reason csam becomes a count of hour, node, list and channel, no matter what its list is, unless a tap only saw it: then
-it leaves nothing, as the help corridor does; what the verifier's probe meets is in the report of its verification, and
-no record and no count here.  A spool whose newest segment is below the position is another one, as on a new box after
-the database was restored: it is read from its beginning, and nothing of it is overwritten before.
+Records themselves go into batches: filterd.audit.block_drain.
+Invariants: counts and the position up to which they were counted are one transaction, so that a crash of this side
+loses nothing and counts nothing twice; a record is overwritten in the spool once it is on the disk and counted; a
+segment is removed only when it is drained, or never had a record, and its worker has left it; a block of reason csam
+becomes a count of hour, node, list and channel, no matter what its list is, unless a tap only saw it: then it leaves
+nothing, as the help corridor does; what the verifier's probe meets is in the report of its verification, and no record
+and no count here.  A spool whose newest segment is below the position is another one, as on a new box after the
+database was restored: it is read from its beginning, and nothing of it is overwritten before.
 Source: semantics §8, §9.
 """
 
 import logging
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,25 +35,20 @@ from filterd.images.words import word
 from filterd.process.logs import decision_line
 from mgmt.orders.phases.canary_store import BlockCount, count_blocks
 from mgmt.registers.records.block_ledger import (
-    HOUSEHOLD,
     BlockRecord,
     CsamCount,
     Position,
     add_csam_counts,
-    append_blocks,
     read_position,
     write_position,
 )
 from parental.people import reports
 from parental.people.reports import Encounter
 from parental.store.database import reading, writing
-from parental.store.errors import DatabaseFull
 from parental.store.reserve import Reserve
 from parental.store.schema.records import UNKNOWN_PROVINCE, confidential_totals
 from rules.base.category import category_name
 
-# Rows of one transaction: some 10 ms, half a second on full cores, in which no other writer gets the database.
-BATCH = 200
 EVENTS_A_ROW = 10  # that one reading may fold: equal events of one second are one row
 LATE_S = 10.0  # twenty times what a record waits where there is time
 KEPT_SEGMENTS = 2  # the newest two may be in use: the one being written and the spare
@@ -121,41 +116,14 @@ def key_of(engine: Engine, node: str, worker: str) -> str:
     return f"{node}/{worker}" if engine.dialect.name == "postgresql" else worker
 
 
-def drain_spools(spool_dir: Path, ledger: Ledger) -> int:
-    """Move new events of every worker into the ledger, at most BATCH rows of each; how many events there were.
-
-    So a worker with an hour of them holds up neither the others nor the end of this process.  Nor does a spool that
-    cannot be read: its OSError or ValueError is raised once the others are drained.
-    Raises DatabaseFull, and writes nothing, where the disk has no more left than orders and taps may need."""
-    if ledger.reserve is not None and ledger.reserve.is_low():
-        raise DatabaseFull(
-            f"{ledger.reserve.path.parent}: its disk is full; block records wait in {spool_dir}; make room there"
-        )
-    n, faults = 0, list[Exception]()
-    for folder in sorted(spool_dir.glob("*/")):
-        try:
-            n += _drain_worker(folder, ledger)
-        except (OSError, ValueError) as reason:
-            faults.append(reason)
-    if faults:
-        raise faults[0]
-    return n
-
-
 def late_since_s(spool_dir: Path, engine: Engine, node: str, now_s: float) -> float | None:
     """When the oldest record was written that is not drained yet, unix seconds; None: none has waited for LATE_S.
 
     Not sooner: blocks of confidential lists write none, and anyone who sees a record come could know which they are.
-    A spool that cannot be read is drain_spools()'s to say: it hides no other one here."""
+    A spool that cannot be read is the drain's to say: it hides no other one here."""
     found = [first for folder in spool_dir.glob("*/") if (first := _first_waiting(folder, engine, node)) is not None]
     oldest_s = min(found) / 1e9 if found else now_s
     return oldest_s if now_s - oldest_s >= LATE_S else None
-
-
-def wipe_drained(spool_dir: Path, ledger: Ledger) -> None:
-    """Overwrite what was stored by a control role that ended before it could do so: at the start."""
-    for folder in sorted(spool_dir.glob("*/")):
-        wipe_before(folder, position_of(folder, ledger))
 
 
 def from_where(folder: Path, at: Position | None) -> Position:
@@ -266,7 +234,7 @@ def record_of(event: BlockEvent) -> BlockRecord:
 
 
 def count_found(found: Columns | None, ledger: Ledger, worker: str, position: Position) -> None:
-    """Count events whose records are stored elsewhere, up to a position; None: none exist to count any more."""
+    """Count events whose records are in a batch, up to a position; None: none exist to count any more."""
     with writing(ledger.engine) as conn:
         if found is None:
             write_position(conn, ledger.key_of(worker), position)
@@ -312,26 +280,6 @@ def next_columns(folder: Path, position: Position, most_events: int, most_rows: 
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def _drain_worker(folder: Path, ledger: Ledger) -> int:
-    n = _drain_batch(folder, ledger)
-    remove_drained(folder, position_of(folder, ledger))
-    return n
-
-
-def _drain_batch(folder: Path, ledger: Ledger) -> int:
-    """One transaction's events; 0 when none exist."""
-
-    def take(found: Columns, position: Position) -> None:
-        found = of_people(found, ledger.probe)
-        rows = list(_rows(found, ledger.provinces_of))  # before: it asks the database
-        with writing(ledger.engine) as conn:
-            append_blocks(conn, rows, ledger.node_key)
-            _count(conn, found, ledger, folder.name, position)
-        log_decisions(found)
-
-    return drain_segment(folder, position_of(folder, ledger), take, BATCH)
-
-
 def _first_waiting(folder: Path, engine: Engine, node: str) -> int | None:
     """When a worker's first event that waits was written, unix nanoseconds."""
     with reading(engine) as conn:
@@ -341,18 +289,6 @@ def _first_waiting(folder: Path, engine: Engine, node: str) -> int | None:
     except (OSError, ValueError):
         return None
     return found.kinds[0].time_ns if found is not None and found.kinds else None
-
-
-def _rows(found: Columns, provinces_of: ProvincesOf) -> Iterable[BlockRecord]:
-    """The records of all that is recorded; those of households say no province."""
-    whereabouts = provinces_of(set(found.subscriber) - {NOT_A_SUBSCRIBER})
-    kinds = [record_of(kind) for kind in found.kinds]
-    for time_s, number, subscriber, count in zip(found.time_s, found.kind, found.subscriber, found.counts, strict=True):
-        if found.kinds[number].reason not in UNRECORDED:
-            whose = None if subscriber == NOT_A_SUBSCRIBER else subscriber
-            is_told = whose is not None and kinds[number].reason not in HOUSEHOLD
-            where = whereabouts[subscriber] if is_told else UNKNOWN_PROVINCE
-            yield replace(kinds[number], time_s=time_s, subscriber=whose, count=count, province=where)
 
 
 def _count(conn: Connection, found: Columns, ledger: Ledger, worker: str, position: Position) -> None:

@@ -313,8 +313,6 @@ def _move(args: argparse.Namespace) -> int:
     except ImportError as reason:
         raise MissingPart(f"block records: {reason}; nothing moved; install filterd[audit]") from reason
     config = loaded(args.config)
-    if not config.records.are_files:
-        raise WrongUse(f"{args.config}: /records/store is database; nothing moved; write store: files, restart, move")
     folder, fault = config.state_dir / BLOCKS, None
     make_folders(config.state_dir, folder)
     with ExitStack() as opened:

@@ -44,6 +44,7 @@ def _examined(file: Path, base: Path | None) -> tuple[list[Fault], list[Fault], 
         return bad.faults, [], ""
     of_box, warnings = findings(examined, str(file), Box(base and base.absolute()))
     faults = sorted([*examined.faults, *of_box], key=lambda fault: fault.line)
+    warnings += examined.warnings
     return faults, sorted(warnings, key=lambda fault: fault.line), "" if faults else examined.said()
 
 

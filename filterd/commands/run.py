@@ -81,10 +81,13 @@ def _accept(found: InForce) -> InForce:
         log.error("%s\nwhat was accepted before stays in force; correct it, then run: filterd reload", found.fault)
         return found
     try:
-        return accept(found.source)
+        accepted = accept(found.source)
     except (BadConfig, OSError) as reason:
         log.error("%s: not accepted (%s); what was read of it is used", found.source, reason)
         return found
+    for warning in accepted.warnings:
+        log.warning("%s", warning)
+    return accepted
 
 
 def _live(role: str, found: InForce, index: int, instance: Instance) -> int:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastpath.base.foreign_file import open_foreign
-from filterd.config.load import SIZE_OCTETS, BadConfig, load, octets_of, read_config
+from filterd.config.load import SIZE_OCTETS, BadConfig, Fault, examine, load, octets_of, read_config
 from filterd.config.schema import DEFAULT_STATE_DIR, Config
 from rules.base.atomic_file import writing_whole
 
@@ -39,7 +39,8 @@ class InForce:
     """A configuration and where it is from.
 
     source   the operator's file;   file  what a job of ours has to read: the copy, or the file where none exists
-    at_s     when it was accepted; None: it is the file itself;   fault  of the file, where the copy differs from it"""
+    at_s     when it was accepted; None: it is the file itself;   fault  of the file, where the copy differs from it
+    warnings  of what was accepted now"""
 
     config: Config
     source: Path
@@ -47,24 +48,26 @@ class InForce:
     digest: str
     at_s: float | None = None
     fault: str | None = None
+    warnings: tuple[Fault, ...] = ()
 
 
 def accept(source: Path) -> InForce:
     """Make what `source` holds the configuration in force.   Raises BadConfig, OSError: what was in force stays.
 
     A role must be able to start with it, as far as this account can tell."""
-    from filterd.config.box_checks import faults_of_box  # late: it loads TLS, which most commands do not need
+    from filterd.config.box_checks import Box, findings  # late: it loads TLS, which most commands do not need
 
     source = source.absolute()
     data = octets_of(source)
-    config = read_config(data, str(source), source.parent)
-    if faults := faults_of_box(data, str(source), source.parent):
+    examined = examine(data, str(source), source.parent)
+    if faults := examined.faults or findings(examined, str(source), Box())[0]:
         raise BadConfig(faults)
+    config = examined.config
     path = copy_path(config)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.parent.chmod(FOLDER_MODE)
     _write(path, HEAD + os.fsencode(source) + b"\n" + data)
-    return InForce(config, source, path, _digest(data), time.time())
+    return InForce(config, source, path, _digest(data), time.time(), warnings=tuple(examined.warnings))
 
 
 def copy_path(config: Config) -> Path:

@@ -19,7 +19,7 @@ from dns.base.certificates import no_password, why_not_loaded
 from filterd.box.keys import COOKIE_KEY_OCTETS
 from filterd.config.cross_checks import what_can_be_said
 from filterd.config.family import has_own_door
-from filterd.config.load import CheckedConfig, Fault, examine
+from filterd.config.load import CheckedConfig, Fault
 from filterd.config.schema import OWN_LISTS, Config, ListEntry
 from filterd.config.web_settings import held_kinds
 from mgmt.web.family.rules.presets import LEAST, PRESETS
@@ -90,11 +90,6 @@ def findings(examined: CheckedConfig, name: str, box: Box) -> tuple[list[Fault],
     for path, what, effect, write, is_fault in check_box(examined.config, box):
         found[is_fault].append(Fault(name, examined.line_of(path), path, what, write, effect))
     return found[True], found[False]
-
-
-def faults_of_box(data: bytes, name: str, base: Path) -> list[Fault]:
-    """What keeps a role from starting with a configuration, on this box."""
-    return findings(examine(data, name, base), name, Box())[0]
 
 
 def can_read(path: Path, account: pwd.struct_passwd) -> bool:

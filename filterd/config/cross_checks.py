@@ -24,7 +24,6 @@ from filterd.config.schema import (
     ListEntry,
     RpzZone,
 )
-from filterd.config.siem import BLOCKS
 from mgmt.orders.phases.shadow_places import SHADOW_LISTS
 
 Part = TypeVar("Part")
@@ -390,12 +389,6 @@ def _check_siem(config: Config) -> Found:
     for at, what in enumerate(siem.send):
         if what in siem.send[:at]:
             yield f"/siem/send/{at}", f"'{what}' is written twice", "remove one"
-    if BLOCKS in siem.send and not config.records.are_files:
-        yield (
-            "/siem/send",
-            "records of blocks are rows of the database, whose counts still rise after they would have been sent",
-            "write send: [ledger], or keep records as files: /records/store: files",
-        )
 
 
 def _check_canary(config: Config) -> Found:

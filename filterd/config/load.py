@@ -20,6 +20,13 @@ from filterd.config.spec import Spec
 SIZE_OCTETS = 1 << 20  # 128 lists with long paths are 40 KiB
 DEPTH = 20  # the schema has four levels
 NODES = 20_000
+# Keys of an earlier release: what is so without them, and what is to be done.  A box starts in spite of them.
+RETIRED = {
+    "/records/store": (
+        "block records are always files",
+        "remove the key; where it was not files, run filterd audit move for older records",
+    ),
+}
 
 MISSING = dataclasses.MISSING
 
@@ -72,10 +79,13 @@ def read_config(data: bytes, name: str, base: Path) -> Config:
 
 @dataclass(frozen=True, slots=True)
 class CheckedConfig:
-    """A configuration as far as it can be read.   config: with FAULTY for each value that is a fault"""
+    """A configuration as far as it can be read.   config: with FAULTY for each value that is a fault
+
+    warnings  of keys that are retired"""
 
     config: Config
     faults: list[Fault]
+    warnings: list[Fault]
     line_of: Callable[[str], int]
 
     def said(self) -> str:
@@ -91,7 +101,7 @@ def examine(data: bytes, name: str, base: Path) -> CheckedConfig:
     config: Config = reader.read_shape(Config, root, "", 1)
     between = [Fault(name, reader.line_of(path), path, found, write) for path, found, write in check_whole(config)]
     faults = sorted([*reader.faults, *between], key=lambda fault: fault.line)
-    return CheckedConfig(config, faults, reader.line_of)
+    return CheckedConfig(config, faults, reader.warnings, reader.line_of)
 
 
 def _compose(data: bytes, name: str) -> yaml.Node | None:
@@ -149,10 +159,11 @@ FAULTY: Any = _Faulty()
 
 
 class _Reader:
-    """Walks the schema together with the node tree, and collects faults."""
+    """Walks the schema together with the node tree, and collects faults and warnings."""
 
     def __init__(self, name: str, base: Path) -> None:
         self.faults: list[Fault] = []
+        self.warnings: list[Fault] = []
         self._name, self._base = name, base
         self._lines: dict[str, int] = {}
 
@@ -193,13 +204,21 @@ class _Reader:
             name, at = key.value if isinstance(key, yaml.ScalarNode) else "?", key.start_mark.line + 1
             below = f"{path}/{quoted(name)[1:-1]}"
             if name not in known:
-                self._fault(at, below, "no such key", f"write {nearest(name, known)}")
+                self._refuse_key(at, below, f"write {nearest(name, known)}")
             elif name in written:
                 self._fault(at, below, "the key is repeated", "keep one of the two")
             else:
                 self._lines[below] = at
                 written[name] = value
         return {name: value for name, value in written.items() if not _is_null(value)}
+
+    def _refuse_key(self, line: int, path: str, write: str) -> None:
+        """A fault for a key that never was; a warning for a retired one, with any value."""
+        if path in RETIRED:
+            found, write = RETIRED[path]
+            self.warnings.append(Fault(self._name, line, path, found, write, "the key is ignored"))
+        else:
+            self._fault(line, path, "no such key", write)
 
     def _read_field(self, spec: Spec, node: yaml.Node, path: str) -> Any:
         if not spec.is_many:

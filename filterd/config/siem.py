@@ -23,8 +23,8 @@ class Siem:
     key: Path | None = one(kinds.path, default=None)
     """The certificate's, without a password; only siem reads it."""
     send: tuple[str, ...] = many(kinds.one_of(BLOCKS, LEDGER), 1, default=(BLOCKS, LEDGER))
-    """What is sent.   blocks: records of blocks, without subscribers, where `/records/store` is files.   ledger: the
-    events of the ledger; where gateways share a database, of one gateway alone."""
+    """What is sent.   blocks: records of blocks, without subscribers.   ledger: the events of the ledger; where
+    gateways share a database, of one gateway alone."""
     body: str = one(kinds.one_of("ocsf", "json"), default="ocsf")
     """What a message holds.   ocsf: an event of the Open Cybersecurity Schema Framework.   json: the record as filterd
     has it."""

@@ -99,6 +99,8 @@ class Reloader:
         if refusals:
             await self._take_back(copy)
             raise ReloadRefusal("; ".join(refusals))
+        for warning in accepted.warnings:
+            log.warning("%s", warning)
         return accepted
 
     async def _take_back(self, copy: bytes | None) -> None:

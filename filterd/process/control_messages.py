@@ -344,7 +344,7 @@ class ControlStatus(Struct, frozen=True, kw_only=True):
     list_ages              list → 0 confirmed in time, 1 stale, 2 of tier csam and stale for days
     self_tests             list → whether it closes its self-test entries; only lists that have some
     kinds                  categories and services that a list in force holds
-    records_late_since_s   when the oldest block record was written that is not in the database yet, unix; None: none
+    records_late_since_s   when the oldest block record was written that waits in a spool, unix; None: none
                            has waited for ten seconds
 
     shadowed, ways_around  list → channel → count;   unjudged  packets without a verdict, None: no gate

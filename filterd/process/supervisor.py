@@ -59,13 +59,12 @@ class Child:
 
 
 def roles_of(config: Config) -> list[Child]:
-    """What runs on this box: control and the doors once, dns and gate as often as the configuration says, radius where
-    it listens, archive where records of blocks are files, siem where a collector is written."""
+    """What runs on this box: control, the doors and the archive once, dns and gate as often as the configuration
+    says, radius where it listens, siem where a collector is written."""
     workers = [Child("dns", index) for index in range(config.dns.workers)]
     workers += [Child("gate", index) for index in range(config.gate.workers)]
-    others = [Child("control", 0), Child("web", 0), Child("splash", 0), Child("metrics", 0)]
+    others = [Child(role, 0) for role in ("control", "web", "splash", "metrics", "archive")]
     others += [Child("radius", 0)] if config.radius.listen else []
-    others += [Child("archive", 0)] if config.records.are_files else []
     others += [Child("siem", 0)] if config.siem.server is not None else []
     return [*workers, *others]
 

@@ -19,7 +19,7 @@ START = """
 install -m 644 /opt/filterd/source/systemd/filterd.tmpfiles /usr/lib/tmpfiles.d/filterd.conf
 systemd-tmpfiles --create filterd.conf
 chgrp filterd /etc/filterd/filterd.yaml && chmod 640 /etc/filterd/filterd.yaml
-systemctl start filterd.target filterd-radius filterd-archive filterd-siem
+systemctl start filterd.target filterd-radius filterd-siem
 """
 # As a role: path → what it may do there; "socket request" → whether it was carried out.
 PROBE = """
@@ -208,9 +208,7 @@ def test_no_role_can_take_the_place_of_another_before_it_starts(box: Box) -> Non
     start = (
         "systemctl start filterd-dns@0 && systemctl start --no-block filterd-web"  # which waits for control's database
     )
-    box.says(
-        "bash", "-c", START.replace("systemctl start filterd.target filterd-radius filterd-archive filterd-siem", start)
-    )
+    box.says("bash", "-c", START.replace("systemctl start filterd.target filterd-radius filterd-siem", start))
 
     tries = """
     for place in /run/filterd/control /run/filterd/control-splash/control.sock /run/filterd/gate-0 \\

@@ -14,9 +14,8 @@ Cost: 40 µs a row, and some fsync a batch.
 
 import io
 import os
-from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -36,15 +35,13 @@ from filterd.audit.block_batches import (
     BATCHES,
     CONTROL_LOCK,
     LEDGERS,
-    Batch,
     Batches,
     Kind,
-    LedgerName,
-    Rows,
     batch_numbers,
     read_batch,
 )
 from filterd.audit.block_files import ARCHIVE_LOCK, files_of_day
+from filterd.audit.block_rows import batch_of_rows, counts_of
 from filterd.audit.block_seal import BlockSeal, put_key
 from filterd.audit.folder_lock import hold_lock
 from filterd.audit.record_lines import lines_of
@@ -55,12 +52,11 @@ from mgmt.ledger import block_verifier
 from mgmt.ledger.verifier import Defect
 from mgmt.registers.records import block_ledger
 from mgmt.registers.records.block_forms import iso
-from mgmt.registers.records.block_ledger import HOUSEHOLD, PSEUDONYM_OCTETS, Position, StoredBlock
+from mgmt.registers.records.block_ledger import HOUSEHOLD, Position, StoredBlock
 from parental.store.database import reading, writing
 
 ROWS = "rows of the database"  # as if it were a worker: the first and the last batch of rows, or who moves them
 MOST_ROWS = 2000  # some 20 ms, in which no other writer gets the database
-MOST_COUNT = (1 << 32) - 1  # of a record: a row that has more becomes several
 
 
 class MoveReport(Struct):
@@ -149,7 +145,7 @@ class BlockMove:
         first, _ = positions.get(ROWS, (number, 0))
         with self._as_archive():
             size = self._tree.size
-        self._batches.append(Batch(positions | {ROWS: (first, number)}, *(_rows_of(rows, each) for each in LEDGERS)))
+        self._batches.append(batch_of_rows(rows, positions | {ROWS: (first, number)}))
         self.moved.batches += 1
         self._sign()
         there = Counter(lines_of(read_batch(self._folder / BATCHES, number).household).splitlines(keepends=True))
@@ -309,37 +305,8 @@ def _take(there: Counter[bytes], lines: list[bytes]) -> bool:
     return is_there
 
 
-def _parts(count: int) -> Iterator[int]:
-    """The counts of the records that a row becomes: nearly always one."""
-    while count > MOST_COUNT:
-        yield MOST_COUNT
-        count -= MOST_COUNT
-    yield count
-
-
 def _lines_of_row(row: StoredBlock) -> list[bytes]:
     """What a row is to be in the files, computed from it alone: see filterd.audit.record_lines."""
     said = {name: getattr(row, name) for name in Kind.__struct_fields__}
     said |= {"time": iso(row.time_s), "subscriber": row.pseudonym or None}
-    return [msgspec.json.encode(said | {"count": count}, order="sorted") + b"\n" for count in _parts(row.count)]
-
-
-def _rows_of(rows: Sequence[StoredBlock], ledger: LedgerName) -> Rows:
-    """Those of a ledger, as columns of a batch."""
-    kinds: dict[Kind, int] = {}
-    whose: dict[str, int] = {"": 0}
-    columns = array("q"), array("I"), array("I"), array("I")
-    for row in rows:
-        if (row.reason in HOUSEHOLD) == (ledger == "household"):
-            kind = Kind(*(getattr(row, field) for field in Kind.__struct_fields__))
-            numbers = kinds.setdefault(kind, len(kinds)), whose.setdefault(row.pseudonym, len(whose))
-            for count in _parts(row.count):
-                for column, value in zip(columns, (row.time_s, *numbers, count), strict=True):
-                    column.append(value)
-    return Rows(list(kinds), _octets(whose), *(column.tobytes() for column in columns))
-
-
-def _octets(whose: Iterable[str]) -> bytes:
-    found = b"".join(map(bytes.fromhex, whose))
-    assert len(found) % PSEUDONYM_OCTETS == 0
-    return found
+    return [msgspec.json.encode(said | {"count": count}, order="sorted") + b"\n" for count in counts_of(row.count)]

@@ -277,7 +277,7 @@ TASKS: tuple[Task[Parts], ...] = (
              lambda parts: asyncio.to_thread(parts.drain.refuse_rows)),
     ), begin=(
         Step("archive", "block records wait", lambda parts: parts.archive.wait_for_start()),
-    ), is_wanted=lambda parts: parts.config.records.are_files),
+    )),
     Task("suspects", "sets the kernel's suspect addresses after each change of the names", math.inf, (
         Step("suspects", "addresses that became suspect pass the gate", lambda parts: parts.control.locks.suspect()),
     ), first_s=math.inf, wait=until(lambda parts: parts.control.publisher.has_new_names),

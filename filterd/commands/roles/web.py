@@ -104,7 +104,7 @@ async def _open(config: Config, engine: Engine, door: Door) -> _OpenDoor:
         desk_key=None if is_family else desk_key(config.state_dir),
         sms=None if door is Door.DESK else sms_of(config),
         replies=None if door is Door.DESK else replies_of(config),
-        archive=ArchiveClient(config.run_dir) if config.records.are_files else None,
+        archive=ArchiveClient(config.run_dir),
         letters=None if is_family else LetterReader(reader_socket(config.run_dir)),
     )
     name = "family" if is_family else "api"

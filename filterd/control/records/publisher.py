@@ -30,11 +30,10 @@ def publish(context: Context, records: Engine, lists: Sequence[ListInForce]) -> 
     records  of the role that keeps the records;   lists  in force, by number; none: not known yet"""
     config, engine = context.config, context.engine
     signer = Seal(engine, keys_folder(config.state_dir), socket.gethostname()).signer
-    archive = ArchiveClient(config.run_dir) if config.records.are_files else None
     is_counted = config.records.bypass_statistics and bool(lists)
     seen = attempts(engine, lists) if is_counted else None
     waits_since = partial(late_since_s, config.state_dir / SPOOL, records, socket.gethostname(), time.time())
-    box = Box(engine, records, signer, archive, config.retention.blocks, waits_since)
+    box = Box(engine, records, signer, ArchiveClient(config.run_dir), config.retention.blocks, waits_since)
     rules = clocks_of(config)
     try:
         quarter = publish_last(box, read_clocks(), rules, seen)

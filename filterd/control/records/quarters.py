@@ -1,6 +1,6 @@
 """Control publishes the statistics of each quarter, once it is over.
 
-    records (database, or the archive) ─→ cells ─→ small counts protected ─→ statement, signed ─→ database
+    records of the archive ─→ cells ─→ small counts protected ─→ statement, signed ─→ database
 
 Only the last quarter that is over is published, by the trusted clock: a wrong wall clock publishes nothing early, and
 nothing twice.
@@ -28,14 +28,12 @@ from mgmt.orders.deadlines.statistics import Durations, Statistics, statistics_o
 from mgmt.registers.records.block_ledger import RecordQuery, gone_before_s, has_blocks
 from mgmt.registers.records.statistics import statement
 from mgmt.registers.records.statistics.cells import (
-    Group,
     Quarter,
     appeal_cells,
     bypass_cells,
     cells_of,
     csam_cells,
     groups_of_lines,
-    groups_of_rows,
     last_quarter,
 )
 from mgmt.registers.records.statistics.disclosure import LEAST, Values
@@ -43,9 +41,7 @@ from mgmt.registers.records.statistics.releases import Totals, has_text, last_by
 from parental.store.database import reading, writing
 
 DELAY = timedelta(days=1)  # after the end of a quarter: what waits in spools is in the records by then
-SHARED = ""  # the node of what all gateways of a database publish together
 
-GroupsOf = Callable[[RecordQuery], list[Group]]
 Attempts = Mapping[str, Mapping[str, int]]  # list → channel → count, since they are counted
 
 
@@ -53,13 +49,13 @@ class Box(NamedTuple):
     """Who publishes, out of what.
 
     engine    of control;   records  of the role that keeps the records;   signer  the ledger's key
-    archive   None: records are rows of the database;   kept_s  for how long blocks are kept
+    archive   of this box;   kept_s  for how long blocks are kept
     waits_since  when the oldest record was written that is not among them yet, unix seconds; None: none waits"""
 
     engine: Engine
     records: Engine
     signer: Signer
-    archive: ArchiveClient | None
+    archive: ArchiveClient
     kept_s: int
     waits_since: Callable[[], float | None] = lambda: None
 
@@ -73,17 +69,16 @@ def publish_last(box: Box, clocks: Clocks, rules: Rules, attempts: Attempts | No
         known = trusted_clock.look(conn, clocks)
     at, zone = datetime.fromtimestamp(known.time_s, UTC), ZoneInfo(str(rules.zone))
     quarter = last_quarter(at, zone, DELAY)
-    alone = box.archive is not None and box.engine.dialect.name == "postgresql"
-    node = clocks.node if box.archive is not None else SHARED
+    alone = box.engine.dialect.name == "postgresql"
     with reading(box.engine) as conn:
-        if has_text(conn, quarter.name, node):
+        if has_text(conn, quarter.name, clocks.node):
             return None
     waits_since = box.waits_since()
     if waits_since is not None and waits_since < quarter.months[-1].until_s:
         raise OSError(f"statistics: records of {quarter.name} still wait in the spool; nothing published yet")
     blocks = _blocks(box, quarter)
     totals = None if attempts is None or alone else _totals(attempts)
-    made = _statement(box, quarter, node, at, rules, blocks, totals, alone)
+    made = _statement(box, quarter, clocks.node, at, rules, blocks, totals, alone)
     if not (blocks or made.csam or made.appeals or made.orders):
         return None
     with writing(box.engine) as conn:
@@ -107,7 +102,7 @@ def _statement(
     months = quarter.months
     since, until = (datetime.fromtimestamp(each, UTC) for each in (months[0].since_s, months[-1].until_s))
     with reading(box.records) as conn:
-        csam = csam_cells(conn, months, node or None)
+        csam = csam_cells(conn, months, node if alone else None)
     with reading(box.engine) as conn:
         gone_s = gone_before_s(conn)
         appeals = None if alone else appeal_cells(conn, months)
@@ -133,22 +128,15 @@ def _statement(
 
 def _blocks(box: Box, quarter: Quarter) -> Counter[Values]:
     cells: Counter[Values] = Counter()
-    if box.archive is not None:
-        with reading(box.records) as conn:
-            if has_blocks(conn):
-                raise OSError(
-                    "statistics: records of the database are in no file yet; nothing published; run filterd audit move"
-                )
-    for month in quarter.months:
-        cells += cells_of(month.name, _groups(box, month.wanted))
-    return cells
-
-
-def _groups(box: Box, wanted: RecordQuery) -> list[Group]:
-    if box.archive is not None:
-        return groups_of_lines(asyncio.run(_counted(box.archive, wanted)))
     with reading(box.records) as conn:
-        return groups_of_rows(conn, wanted)
+        if has_blocks(conn):
+            raise OSError(
+                "statistics: records of the database are in no file yet; nothing published; run filterd audit move"
+            )
+    for month in quarter.months:
+        lines = asyncio.run(_counted(box.archive, month.wanted))
+        cells += cells_of(month.name, groups_of_lines(lines))
+    return cells
 
 
 async def _counted(archive: ArchiveClient, wanted: RecordQuery) -> bytes:

@@ -56,8 +56,7 @@ class Retention:
         """Destroy what is old.   Raises ClockStep, OSError"""
         try:
             config, held = self._context.config, self._holds().scopes
-            of_files = self._forget_files if config.records.are_files else None
-            forget_due(self._records, config.retention, read_clocks(), self._forget_rest, of_files, held)
+            forget_due(self._records, config.retention, read_clocks(), self._forget_rest, self._forget_files, held)
         finally:
             self._passed_s = time.monotonic()
 

@@ -1,19 +1,29 @@
 """Records of a month's blocks: what control would have drained from the workers' spools, a day at a time."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 
 from sqlalchemy import Connection
 
 from fastpath.images.verdict import Reason
+from filterd.audit.block_batches import Batches
+from filterd.audit.block_rows import batch_of_rows
 from filterd.lab.seed.families import Family
 from filterd.lab.seed.month import N_DAYS, Change, Month
 from filterd.lab.seed.orders import LIST, LIST_LETTERS, Letter
 from filterd.lab.seed.staff import ISSUERS
 from mgmt.orders.store import find_order
-from mgmt.registers.records.block_ledger import BlockRecord, CsamCount, add_csam_counts, append_blocks
+from mgmt.registers.records.block_ledger import (
+    HOUSEHOLD,
+    BlockRecord,
+    CsamCount,
+    StoredBlock,
+    add_csam_counts,
+    day_key,
+    pseudonym_of,
+)
 from parental.policy.profile import lock_reason
 
 CHANNELS = ("dns", "dns", "dns", "sni", "http", "quic")  # most names end in DNS
@@ -27,11 +37,12 @@ Found = tuple[tuple[str, str], BlockRecord]  # (issuer, reference), both '' for 
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """Whose blocks they are.   node_key  of the pseudonyms;   node  that counts"""
+    """Whose blocks they are.   node_key  of the pseudonyms;   node  that counts;   batches  that take the records"""
 
     families: Sequence[Family]
     node_key: bytes
     node: str
+    batches: Batches
 
 
 def changes_of(month: Month, letters: Sequence[Letter], traffic: Traffic) -> list[Change]:
@@ -48,9 +59,19 @@ def changes_of(month: Month, letters: Sequence[Letter], traffic: Traffic) -> lis
 
 def _write(records: Sequence[Found], n_confidential: int, traffic: Traffic, conn: Connection, at: datetime) -> None:
     numbers = {ref: _number(conn, *ref) for ref, _ in records}
-    append_blocks(conn, [replace(record, order=numbers[ref]) for ref, record in records], traffic.node_key)
+    rows = [_row(conn, replace(record, order=numbers[ref]), traffic.node_key) for ref, record in records]
+    traffic.batches.append(batch_of_rows(rows, {}))
     if n_confidential:
         add_csam_counts(conn, [CsamCount(int(at.timestamp()), traffic.node, CONFIDENTIAL, "dns", n_confidential)])
+
+
+def _row(conn: Connection, record: BlockRecord, node_key: bytes) -> StoredBlock:
+    said, whose = asdict(record), ""
+    subscriber = said.pop("subscriber")
+    if subscriber is not None:
+        key = day_key(conn, datetime.fromtimestamp(record.time_s, UTC).date().isoformat())
+        whose = pseudonym_of(subscriber, key, node_key, of_household=record.reason in HOUSEHOLD)
+    return StoredBlock(id=0, pseudonym=whose, **said)
 
 
 def _number(conn: Connection, issuer: str, ref: str) -> int:

@@ -1,5 +1,5 @@
-"""Fills the database of a laboratory with a month of life that ends now: two issuers, five people of the desk, three
-families, letters and a list's letters, blocks, visitors' reports.
+"""Fills a laboratory's database and its block records with a month of life that ends now: two issuers, five people of
+the desk, three families, letters and a list's letters, blocks, visitors' reports.
 
 One number gives one month, but for what must be secret: tokens, references of reports, pseudonyms.
 Cost: 200 transactions, about a second.
@@ -13,7 +13,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
+from filterd.audit.block_batches import BATCHES, Batches
 from filterd.box.keys import pseudonym_key
+from filterd.box.places import BLOCKS
 from filterd.config import Config
 from filterd.lab.seed import blocks, families, orders, reports
 from filterd.lab.seed.families import FAMILIES, Family
@@ -57,7 +59,9 @@ def _fill(engine: Engine, config: Config, month: Month, homes: Sequence[Family])
     changes += orders.changes_of(
         month, letters, orders.Desk(staff.clerks, ProtectedNames(config.protected.names), zone)
     )
-    changes += blocks.changes_of(month, letters, blocks.Traffic(homes, pseudonym_key(config.state_dir), NODE))
+    batches = Batches(config.state_dir / BLOCKS / BATCHES)
+    traffic = blocks.Traffic(homes, pseudonym_key(config.state_dir), NODE, batches)
+    changes += blocks.changes_of(month, letters, traffic)
     changes += reports.changes_of(month, zone)
     n_changes = play(engine, changes)
     with writing(engine) as conn:

@@ -15,10 +15,19 @@ from fastpath.images.verdict import Reason
 from filterd.audit import block_drain, block_files
 from filterd.audit.block_batches import Batches, batch_numbers, no_records, read_batch
 from filterd.audit.block_drain import BlockDrain, refuse_rows
-from filterd.audit.drain import Ledger, drain_spools
+from filterd.audit.drain import Ledger
 from filterd.audit.provinces import Provinces
 from filterd.box.errors import MissingPart
-from mgmt.registers.records.block_ledger import day_key, iter_csam_counts, page_of_blocks, pseudonym_of
+from mgmt.registers.records.block_ledger import (
+    BlockRecord,
+    Position,
+    append_blocks,
+    day_key,
+    iter_csam_counts,
+    page_of_blocks,
+    pseudonym_of,
+    write_position,
+)
 from parental.people import accounts, children
 from parental.people.reports import totals_of
 from parental.policy import subscribers as store
@@ -161,21 +170,26 @@ def test_counts_of_a_segment_that_is_gone_hold_up_nothing(tmp_path: Path, one_le
     assert found(tmp_path / "store") == {"bad.test": 1}
 
 
-def test_files_go_on_where_the_database_ended_and_the_database_where_files_ended(
+def drain_as_before(ledger: Ledger, position: Position) -> None:
+    """Have a row and a position in the database, as a release left them that kept records there."""
+    row = BlockRecord(TIME_S, "sni", "splash", "pta", "row.test", 3, "adult", "order", 12, 7)
+    with writing(ledger.engine) as conn:
+        append_blocks(conn, [row], NODE_KEY)
+        write_position(conn, ledger.key_of("dns-0"), position)
+
+
+def test_batches_go_on_where_the_database_ended_and_what_it_left_in_the_spool_is_overwritten(
     tmp_path: Path, ledger: Ledger
 ) -> None:
-    folder = tmp_path / "spool/dns-0"
-    names = [f"n{number}.test" for number in range(4)]
-    for until in range(1, 5):
-        put_segment(folder, 1, *(block_event(name) for name in names[:until]))
-        if until % 2:
-            drain_spools(tmp_path / "spool", ledger)
-        else:
-            drain_all(tmp_path, ledger)
+    path = put_segment(tmp_path / "spool/dns-0", 1, block_event("row.test"), block_event("b.test"))
+    drain_as_before(ledger, Position("1", 1))
 
-    assert found(tmp_path / "store") == {names[1]: 1, names[3]: 1}
-    with reading(ledger.engine) as conn:
-        assert [row.rule for row in page_of_blocks(conn, 0, 2**40, (-1, 0))] == [names[0], names[2]]
+    opened(tmp_path, ledger)
+    assert b"row" not in path.read_bytes()
+    drain_all(tmp_path, ledger)
+
+    assert found(tmp_path / "store") == {"b.test": 1}
+    assert path.read_bytes()[SLOT_OCTETS:].strip(b"\0") == b""
 
 
 def test_a_drained_segment_is_gone_and_no_number_of_a_person_is_left(tmp_path: Path, one_ledger: Ledger) -> None:
@@ -202,7 +216,7 @@ def test_a_spool_that_cannot_be_read_holds_up_no_other_one(tmp_path: Path, one_l
 def test_rows_of_the_database_are_said_to_be_in_no_file_and_are_left_alone(tmp_path: Path, ledger: Ledger) -> None:
     refuse_rows(ledger)
     put_segment(tmp_path / "spool/dns-0", 1, block_event("row.test"))
-    drain_spools(tmp_path / "spool", ledger)
+    drain_as_before(ledger, Position("1", 1))
 
     drain_all(tmp_path, ledger)
 

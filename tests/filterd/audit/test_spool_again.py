@@ -1,7 +1,6 @@
 """A spool that began again with segment 1, below where it was read: after a restoration on a new box, or its loss."""
 
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,11 +12,10 @@ from fastpath.images.verdict import Reason
 from filterd.audit import block_drain
 from filterd.audit.block_batches import Batches, no_records
 from filterd.audit.block_drain import BlockDrain
-from filterd.audit.drain import Ledger, drain_spools, late_since_s, wipe_drained
+from filterd.audit.drain import Ledger, late_since_s
 from mgmt.registers.records.block_ledger import (
     Position,
     iter_csam_counts,
-    page_of_blocks,
     read_position,
     write_position,
 )
@@ -41,25 +39,12 @@ def put_spool(tmp_path: Path) -> Path:
     return tmp_path / "spool"
 
 
-def drain_as_rows(tmp_path: Path, ledger: Ledger) -> None:
-    """One life of control, where records are rows."""
-    wipe_drained(tmp_path / "spool", ledger)
-    while drain_spools(tmp_path / "spool", ledger):
-        pass
-
-
-def drain_as_files(tmp_path: Path, ledger: Ledger) -> None:
-    """One life of control, where records are files."""
-    wipe_drained(tmp_path / "spool", ledger)
+def drain_once(tmp_path: Path, ledger: Ledger) -> None:
+    """One life of control."""
     drain = BlockDrain(tmp_path / "spool", tmp_path / "store/batches", ledger, lambda: True)
     drain.begin()
     while drain.drain():
         pass
-
-
-def rows(ledger: Ledger) -> Counter[str]:
-    with reading(ledger.engine) as conn:
-        return Counter({row.rule: row.count for row in page_of_blocks(conn, 0, 2**40, (-1, 0))})
 
 
 def counted(ledger: Ledger) -> int:
@@ -68,16 +53,16 @@ def counted(ledger: Ledger) -> int:
         return sum(each.count for each in iter_csam_counts(conn, 0, 2**40))
 
 
-def test_after_a_restoration_the_records_of_a_new_spool_are_rows_once(
+def test_after_a_restoration_the_records_of_a_new_spool_are_there_once_and_it_is_said(
     tmp_path: Path, ledger: Ledger, caplog: pytest.LogCaptureFixture
 ) -> None:
     read_until(ledger, 57, 9)
     put_spool(tmp_path)
 
     for _ in range(2):
-        drain_as_rows(tmp_path, ledger)
+        drain_once(tmp_path, ledger)
 
-    assert (rows(ledger), counted(ledger)) == (Counter(RULES), len(RULES))
+    assert (found(tmp_path / "store"), counted(ledger)) == (Counter(RULES), len(RULES))
     assert caplog.text.count("dns-0: not the spool that was read until now; read from its beginning") == 1
 
 
@@ -88,20 +73,19 @@ def test_records_of_a_new_spool_that_wait_are_said_to_be_late(tmp_path: Path, le
     assert late_since_s(spool, ledger.engine, ledger.node, TIME_NS / 1e9 + 11) == TIME_NS / 1e9
 
 
-@pytest.mark.parametrize("drain", [drain_as_rows, drain_as_files])
 def test_a_new_spool_that_comes_to_the_numbers_of_the_lost_one_is_read_there_from_the_beginning(
-    tmp_path: Path, ledger: Ledger, drain: Callable[[Path, Ledger], None]
+    tmp_path: Path, ledger: Ledger
 ) -> None:
     read_until(ledger, 57, 9)
     Batches(tmp_path / "store/batches").append(no_records({WORKER: (57, 9)}))
     for number in (1, 2):
         put_segment(tmp_path / "spool" / WORKER, number)  # of starts without a block
-    drain(tmp_path, ledger)
+    drain_once(tmp_path, ledger)
 
     put_segment(tmp_path / "spool" / WORKER, 57, *map(block_event, RULES))
-    drain(tmp_path, ledger)
+    drain_once(tmp_path, ledger)
 
-    assert rows(ledger) + found(tmp_path / "store") == Counter(RULES)
+    assert found(tmp_path / "store") == Counter(RULES)
 
 
 @pytest.mark.parametrize("of_database", [None, (1, 0), (55, 3), (57, 9), (58, 1)])
@@ -116,7 +100,7 @@ def test_after_a_restoration_the_records_of_a_new_spool_are_in_a_batch_and_count
     put_spool(tmp_path)
 
     for _ in range(2):
-        drain_as_files(tmp_path, ledger)
+        drain_once(tmp_path, ledger)
 
     assert (found(tmp_path / "store"), counted(ledger)) == (Counter(RULES), len(RULES))
     with reading(ledger.engine) as conn:
@@ -138,8 +122,8 @@ def test_where_counting_fails_after_the_first_batch_of_a_new_spool_it_is_made_up
     with monkeypatch.context() as patched:
         patched.setattr(block_drain, "count_found", fails)
         with pytest.raises(DatabaseFault):
-            drain_as_files(tmp_path, ledger)
-    drain_as_files(tmp_path, ledger)
+            drain_once(tmp_path, ledger)
+    drain_once(tmp_path, ledger)
 
     assert (found(tmp_path / "store"), counted(ledger)) == (Counter(RULES), len(RULES))
 
@@ -152,14 +136,11 @@ def test_batches_alone_overwrite_nothing_of_a_new_spool_that_they_have_not(tmp_p
     assert found(tmp_path / "store") == Counter(RULES)
 
 
-@pytest.mark.parametrize("drain", [drain_as_rows, drain_as_files])
-def test_a_spool_without_a_segment_keeps_its_position(
-    tmp_path: Path, ledger: Ledger, drain: Callable[[Path, Ledger], None]
-) -> None:
+def test_a_spool_without_a_segment_keeps_its_position(tmp_path: Path, ledger: Ledger) -> None:
     read_until(ledger, 57, 9)
     (tmp_path / "spool" / WORKER).mkdir(parents=True)
 
-    drain(tmp_path, ledger)
+    drain_once(tmp_path, ledger)
 
     with reading(ledger.engine) as conn:
         assert read_position(conn, ledger.key_of(WORKER)) == Position("57", 9)

@@ -136,3 +136,16 @@ def test_what_is_no_yaml_is_one_fault(tmp_path: Path, capsys: pytest.CaptureFixt
 
     assert main(["check-config", str(tmp_path / "f.yaml")]) == 2
     assert "not YAML" in capsys.readouterr().err
+
+
+def test_a_retired_key_is_a_warning_and_the_file_is_accepted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "f.yaml"
+    path.write_text(UPSTREAM + "records: {store: database}\n")
+
+    assert main(["check-config", "--strict", str(path)]) == 1
+    assert main(["check-config", "--accept", str(path)]) == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines()[-1].endswith("; 1 warning")
+    assert "/records/store: block records are always files; the key is ignored" in said.err

@@ -141,3 +141,12 @@ def test_a_link_that_somebody_put_where_the_copy_is_written_first_is_not_followe
     accept(source)
 
     assert (source.parent / "theirs").read_text() == "untouched"
+
+
+def test_a_file_with_a_retired_key_is_accepted_and_says_what_to_do(source: Path) -> None:
+    source.write_text(GOOD + "records: {store: database}\n")
+
+    accepted = accept(source)
+
+    assert ["run filterd audit move" in str(each) for each in accepted.warnings] == [True]
+    assert in_force(source).config == accepted.config

@@ -152,27 +152,25 @@ def test_sessions_are_heard_where_someone_may_tell_of_them(said: str, path: str,
 
 
 TO = "server: siem.example:6514"
-FILES = "records: {store: files}\n"
 
 
 @pytest.mark.parametrize(
     ("said", "path", "found"),
     [
-        (f"siem: {{{TO}}}", "/siem/send", "whose counts still rise after they would have been sent"),
-        (f"{FILES}siem: {{{TO}, certificate: a.pem}}", "/siem", "a certificate without a key"),
-        (f"{FILES}siem: {{{TO}, key: a.key}}", "/siem", "a key without a certificate"),
-        (f"{FILES}siem: {{{TO}, send: [ledger, ledger]}}", "/siem/send/1", "'ledger' is written twice"),
-        (f"{FILES}siem: {{{TO}, send: []}}", "/siem/send", ""),
-        (f"{FILES}siem: {{{TO}, body: cef}}", "/siem/body", "cef"),
+        (f"siem: {{{TO}, certificate: a.pem}}", "/siem", "a certificate without a key"),
+        (f"siem: {{{TO}, key: a.key}}", "/siem", "a key without a certificate"),
+        (f"siem: {{{TO}, send: [ledger, ledger]}}", "/siem/send/1", "'ledger' is written twice"),
+        (f"siem: {{{TO}, send: []}}", "/siem/send", ""),
+        (f"siem: {{{TO}, body: cef}}", "/siem/body", "cef"),
     ],
 )
 def test_what_cannot_be_sent_to_a_siem_as_it_is_promised_is_refused(said: str, path: str, found: str) -> None:
     assert any(f" {path}: " in fault and found in fault for fault in faults_of(SMALLEST + said))
 
 
-def test_blocks_that_are_files_and_a_ledger_of_any_store_are_sent() -> None:
-    assert read(SMALLEST + f"{FILES}siem: {{{TO}}}").siem.send == ("blocks", "ledger")
-    assert read(SMALLEST + f"siem: {{{TO}, send: [ledger]}}").siem.server == "siem.example:6514"
+def test_blocks_and_the_ledger_are_sent_unless_one_is_asked_for() -> None:
+    assert read(SMALLEST + f"siem: {{{TO}}}").siem.send == ("blocks", "ledger")
+    assert read(SMALLEST + f"siem: {{{TO}, send: [ledger]}}").siem.send == ("ledger",)
     assert read(SMALLEST + "siem: {body: json}").siem.server is None
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from dns.base.endpoints import Endpoint
 from filterd.config import BadConfig, Config, load, read_config
+from filterd.config.load import examine
 
 SMALLEST = "dns: {upstreams: ['192.0.2.53:53']}\n"
 ROOT = Path(__file__).parents[3]
@@ -291,3 +292,19 @@ def test_any_octets_are_a_configuration_or_bad_config(data: bytes) -> None:
     spec.loader.exec_module(target)
 
     target.check(data)
+
+
+@pytest.mark.parametrize("value", ["database", "files", "[1, {a: b}]", ""])
+def test_a_key_of_an_earlier_release_is_ignored_with_a_warning_that_says_what_to_do(value: str) -> None:
+    text = SMALLEST + f"records:\n  store: {value}\n  bypass_statistics: true\n"
+
+    assert read(text).records.bypass_statistics
+    (warning,) = examine(text.encode(), "x.yaml", Path("/etc/filterd")).warnings
+    assert str(warning) == (
+        "config x.yaml line 3 /records/store: block records are always files; the key is ignored; "
+        "remove the key; where it was not files, run filterd audit move for older records"
+    )
+
+
+def test_a_retired_key_in_another_place_is_no_key() -> None:
+    assert "/parental/store: no such key" in faults_of(SMALLEST + "parental: {store: files}")[0]

@@ -306,13 +306,8 @@ def test_the_roles_of_a_box_come_from_its_configuration(tmp_path: Path) -> None:
         "web-0",
         "splash-0",
         "metrics-0",
+        "archive-0",
     ]
-
-
-def test_the_archive_runs_where_records_are_files(tmp_path: Path) -> None:
-    config = read_config(b"dns: {upstreams: ['192.0.2.53:53']}\nrecords: {store: files}\n", "x", tmp_path)
-
-    assert roles_of(config)[-1].name == "archive-0"
 
 
 def test_the_siem_role_runs_where_a_collector_is_written(tmp_path: Path) -> None:

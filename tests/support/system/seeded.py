@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Connection
+from support.block_store import rows
 
+from filterd.box.places import BLOCKS
 from filterd.config import Config
 from filterd.lab.seed.life import SeedReport
 
@@ -19,3 +22,7 @@ class Life:
     config: Config
     filled: SeedReport
     conn: Connection
+
+    def blocks(self, reason: str | None = None) -> list[dict[str, Any]]:
+        """The records of blocks, of all reasons or of one, as the archive has them."""
+        return [each for each in rows(self.config.state_dir / BLOCKS) if reason in (None, each["reason"])]

@@ -64,7 +64,7 @@ GAUGES = (
     _gauge("list_self_test", "list", "Whether a list closes its self-test entries: 1 or 0; of lists that have some."),
     _counter("list_shadowed", "list channel", "What a list that is only tried would have blocked."),
     _counter("list_ways_around", "list channel", "Circumvention attempts that the gate has met, by list."),
-    _gauge("record_lag_seconds", "", "Age of the oldest block record that is not in the database yet; 0: below 10 s."),
+    _gauge("record_lag_seconds", "", "Age of the oldest block record that still waits in a spool; 0: below 10 s."),
     _gauge("faults", "", "Faults that stand in control; `filterd status` has their texts."),
     _counter("task_failures", "task", "Failures of what control does by itself, since it began; also past ones."),
     _gauge("config_differs", "", "Whether the configuration file is another one than what is in force: 1 or 0."),

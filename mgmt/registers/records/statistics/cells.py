@@ -1,6 +1,6 @@
 """What is counted: blocks by month, province, category, channel, list, age band and outcome.
 
-    records of blocks (rows, or the archive's files) → groups of a month → cells
+    records of blocks in the archive's files → groups of a month → cells
 
 What a household has chosen is in none, and a CSAM block is in a table of its own that has months and channels alone.
 Invariants: what a record does not say is "unknown", and what it has not is "none"; a cell has no rule, no name, no
@@ -17,10 +17,9 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, func, select
 
-from mgmt.registers.records.block_ledger import HOUSEHOLD, RecordQuery, iter_csam_counts
+from mgmt.registers.records.block_ledger import RecordQuery, iter_csam_counts
 from mgmt.registers.records.statistics.disclosure import Values
 from mgmt.registers.records.wrong_blocks import OUTCOMES
-from parental.store.schema.records import blocks
 from parental.store.schema.reports import wrong_blocks
 
 DIMENSIONS = ("month", "province", "category", "channel", "list", "age_band", "outcome")
@@ -86,17 +85,6 @@ def last_quarter(at: datetime, zone: ZoneInfo, delay: timedelta) -> Quarter:
     day: date = (at - delay).astimezone(zone).date()
     number = (day.month - 1) // MONTHS_OF_QUARTER
     return Quarter(day.year, number, zone) if number else Quarter(day.year - 1, 4, zone)
-
-
-def groups_of_rows(conn: Connection, wanted: RecordQuery) -> list[Group]:
-    """Of the records in the database.   Cost: one pass over those of the span"""
-    columns = [blocks.c[name] for name in COUNTED]
-    counted = (
-        select(*columns, func.sum(blocks.c.count).label("count"))
-        .where(blocks.c.time_s >= wanted.since_s, blocks.c.time_s < wanted.until_s, blocks.c.reason.not_in(HOUSEHOLD))
-        .group_by(*columns)
-    )
-    return [Group(**{**row, "count": int(row["count"])}) for row in conn.execute(counted).mappings()]
 
 
 def groups_of_lines(lines: bytes) -> list[Group]:

@@ -17,12 +17,13 @@ from filterd.audit import block_files
 from filterd.audit.archive import block_move
 from filterd.audit.archive.archive_service import Archive
 from filterd.audit.archive.block_bundle import bundle_of
-from filterd.audit.archive.block_move import MOST_COUNT, ROWS, BlockMove, MoveReport, make_folders
+from filterd.audit.archive.block_move import ROWS, BlockMove, MoveReport, make_folders
 from filterd.audit.archive.block_tree import BlockTree, SignedCheckpoint
 from filterd.audit.archive.record_proof import proof_of
 from filterd.audit.block_batches import Batch, Batches, Rows, batch_numbers, no_records, put_aside_path, read_batch
 from filterd.audit.block_drain import BlockDrain
 from filterd.audit.block_files import ARCHIVE_LOCK
+from filterd.audit.block_rows import MOST_COUNT
 from filterd.audit.block_seal import BlockSeal
 from filterd.audit.drain import Ledger
 from filterd.audit.folder_lock import hold_lock

@@ -50,7 +50,7 @@ def box(tmp_path: Path, there: Rsyslog) -> Iterator[Daemon]:
     folder.mkdir()
     running = Daemon(folder)
     siem = {"server": there.server, "ca": str(there.ca), "begin": "oldest", "alarm_after": "60s"}
-    said = json.loads(running.config.read_text()) | {"records": {"store": "files"}, "siem": siem}
+    said = json.loads(running.config.read_text()) | {"siem": siem}
     running.config.write_text(json.dumps(said))
     running.start()
     yield running
@@ -103,7 +103,7 @@ async def sources(folder: Path) -> AsyncIterator[SiemWatch]:
 
 
 def said_to(folder: Path, siem: dict[str, Any]) -> bytes:
-    said = {"state_dir": str(folder / "state"), "run_dir": str(folder / "run"), "records": {"store": "files"}}
+    said = {"state_dir": str(folder / "state"), "run_dir": str(folder / "run")}
     return json.dumps(said | {"dns": {"upstreams": ["192.0.2.53:53"]}, "siem": siem}).encode()
 
 

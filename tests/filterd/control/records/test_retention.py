@@ -11,6 +11,7 @@ from sqlalchemy import Engine, func, select, update
 from support.control.box import make
 from support.mgmt.signing import ORIGIN, PARTY, answer_of, keep_vouched, signer
 
+from filterd.audit.retention import Due
 from filterd.config.kinds import Seconds
 from filterd.control.records import retention
 from filterd.control.records.retention import Retention
@@ -29,9 +30,27 @@ NOW = datetime.now(UTC)
 OLD_S = int(NOW.timestamp()) - 2000 * 86_400
 
 
+class _Archive:
+    """What is asked of the role.   due  what was to be forgotten"""
+
+    def __init__(self) -> None:
+        self.due: list[Due] = []
+
+    async def forget(self, due: Due) -> None:
+        self.due.append(due)
+
+
 @pytest.fixture
-def keeper(place: Path, engine: Engine) -> Iterator[Retention]:
-    """Of a box whose desk has passkeys, with two records that are old."""
+def archive(monkeypatch: pytest.MonkeyPatch) -> _Archive:
+    found = _Archive()
+    monkeypatch.setattr(retention, "ArchiveClient", lambda _: found)
+    return found
+
+
+@pytest.fixture
+def keeper(place: Path, engine: Engine, archive: _Archive) -> Iterator[Retention]:
+    """Of a box whose desk has passkeys, with two records that are old, of before there were files."""
+    del archive
     with (place / "f.yaml").open("a") as file:
         file.write(f"api: {{desk_origin: '{ORIGIN}', {keep_vouched(place)}}}\n")
     with writing(engine) as conn:
@@ -59,13 +78,16 @@ def left(engine: Engine) -> list[str]:
         return list(conn.execute(select(blocks.c.list)).scalars())
 
 
-def test_a_hold_that_was_signed_just_before_a_pass_is_kept_to_by_it(keeper: Retention, engine: Engine) -> None:
+def test_a_hold_that_was_signed_just_before_a_pass_is_kept_to_by_it(
+    keeper: Retention, engine: Engine, archive: _Archive
+) -> None:
     agree(engine)
     agree(engine, "other", is_signed=False)
 
     keeper.forget()
 
     assert left(engine) == ["pta"]
+    assert [[scope.list for scope in due.held] for due in archive.due] == [["pta"]]
 
 
 def test_up_to_when_records_went_is_noted_and_a_longer_age_later_takes_nothing_back(

@@ -45,7 +45,8 @@ def box(database: Where) -> Iterator[Box]:
         conn.execute(orders.update().values(received_ms=BEGUN * 1000))
         report = {"reason": "law", "due": "2026-08-06", "times": 1, "reported_s": BEGUN, "answered_s": BEGUN + 60}
         conn.execute(insert(wrong_blocks), [report | {"reference": str(n)} for n in range(11)])
-    yield Box(engine, records, SIGNER, None, 1095 * DAY_S)
+    away: Any = "what tells of orders asks no archive"
+    yield Box(engine, records, SIGNER, away, 1095 * DAY_S)
     for each in (owner, engine, records):
         each.dispose()
 
@@ -69,7 +70,9 @@ def test_a_quarter_that_is_over_is_told_of_once_and_the_ledger_says_so(box: Box)
 
     assert tell_last(box, clocks(OVER + DAY_S), RULES, ("PTA",)) is None and told(box) == first
     assert [(row["issuer"], row["orders"]) for row in first["orders"]] == [("PTA", 12)]
-    assert (first["appeals"], first["answered_ms"], first["leaves_out"]) == (None, 60_000, False)
+    assert (first["answered_ms"], first["leaves_out"]) == (60_000, False)
+    # Of several gateways' database, no statistics of one of them have the reports.
+    assert (first["appeals"] is None) == (box.engine.dialect.name == "sqlite")
     assert last["action"] == "transparency statement signed"
 
 

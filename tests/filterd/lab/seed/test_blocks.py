@@ -1,5 +1,3 @@
-from datetime import datetime
-
 from sqlalchemy import select
 from support.system.seeded import END, Life
 
@@ -7,31 +5,31 @@ from fastpath.images.verdict import Reason
 from filterd.lab.seed.families import FAMILIES
 from filterd.lab.seed.month import N_DAYS, Month
 from mgmt.orders.store import get_order
-from mgmt.registers.records.block_ledger import iter_csam_counts, pseudonym_of
+from mgmt.registers.records.block_ledger import has_blocks, iter_csam_counts, pseudonym_of
 from parental.policy.profile import lock_reason
-from parental.store.schema.records import blocks, day_keys
+from parental.store.schema.records import day_keys
 
 
 def test_every_day_has_blocks_and_none_is_later_than_now(life: Life, month: Month) -> None:
-    times = life.conn.execute(select(blocks.c.time_s)).scalars().all()
-    days = {datetime.fromtimestamp(time_s, month.zone).date() for time_s in times}
+    times = [row["time"] for row in life.blocks()]
+    days = {at.astimezone(month.zone).date() for at in times}
 
-    assert max(times) <= END.timestamp()
+    assert max(times) <= END
     assert days == {month.day(number) for number in range(2, N_DAYS + 1)}
 
 
 def test_a_block_by_an_order_lies_between_its_push_and_its_withdrawal(life: Life) -> None:
-    rows = life.conn.execute(select(blocks).where(blocks.c.reason == "order")).all()
+    rows = life.blocks("order")
 
     assert rows
     for row in rows:
-        order = get_order(life.conn, row.order)
+        order = get_order(life.conn, row["order"])
         ended_ms = order.withdrawn_ms or END.timestamp() * 1000
-        assert order.received_ms <= (row.time_s + 1) * 1000 <= ended_ms + 1000
+        assert order.received_ms <= (row["time"].timestamp() + 1) * 1000 <= ended_ms + 1000
 
 
 def test_a_schedules_block_is_the_familys_own_and_lies_in_its_nights(life: Life, month: Month) -> None:
-    rows = life.conn.execute(select(blocks).where(blocks.c.reason == "schedule")).all()
+    rows = life.blocks("schedule")
     node_key = (life.config.state_dir / "keys/pseudonym.key").read_bytes()
     keys = {row.day: bytes(row.key) for row in life.conn.execute(select(day_keys))}
 
@@ -42,10 +40,10 @@ def test_a_schedules_block_is_the_familys_own_and_lies_in_its_nights(life: Life,
             for family in FAMILIES
             for key in keys.values()
         }
-        closed = lock_reason(of[row.pseudonym].profile, datetime.fromtimestamp(row.time_s, month.zone))
+        closed = lock_reason(of[row["subscriber"].hex()].profile, row["time"].astimezone(month.zone))
         assert closed is Reason.SCHEDULE
 
 
 def test_confidential_blocks_are_counts(life: Life) -> None:
     assert sum(found.count for found in iter_csam_counts(life.conn, 0, int(END.timestamp()) + 1)) > 0
-    assert not life.conn.execute(select(blocks.c.id).where(blocks.c.reason == "csam")).all()
+    assert not life.blocks("csam") and not has_blocks(life.conn)

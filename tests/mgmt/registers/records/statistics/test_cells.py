@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Engine, insert
 
-from mgmt.registers.records.block_ledger import HOUSEHOLD, BlockRecord, CsamCount, add_csam_counts, append_blocks
+from mgmt.registers.records.block_ledger import CsamCount, add_csam_counts
 from mgmt.registers.records.statistics.cells import (
     Group,
     Quarter,
@@ -15,7 +15,6 @@ from mgmt.registers.records.statistics.cells import (
     cells_of,
     csam_cells,
     groups_of_lines,
-    groups_of_rows,
     last_quarter,
 )
 from parental.store.database import writing
@@ -24,10 +23,6 @@ from parental.store.schema.reports import wrong_blocks
 KARACHI = ZoneInfo("Asia/Karachi")
 QUARTER = Quarter(2026, 3, KARACHI)
 JULY = QUARTER.months[0]
-
-
-def record(time_s: int, reason: str = "order", count: int = 1) -> BlockRecord:
-    return BlockRecord(time_s, "dns", "splash", "pta", "bad.example", 1, "", reason, 4, 7, count)
 
 
 @pytest.mark.parametrize(
@@ -52,18 +47,6 @@ def test_months_follow_each_other_without_a_gap_and_begin_at_midnight_of_the_zon
     assert [month.name for month in months] == ["2026-10", "2026-11", "2026-12"]
     assert [month.until_s for month in months[:2]] == [month.since_s for month in months[1:]]
     assert datetime.fromtimestamp(months[-1].until_s, UTC).isoformat() == "2026-12-31T19:00:00+00:00"
-
-
-def test_records_of_a_month_are_counted_and_none_that_a_household_chose(engine: Engine) -> None:
-    times = (JULY.since_s - 1, JULY.since_s, JULY.until_s - 1, JULY.until_s)
-    with writing(engine) as conn:
-        append_blocks(conn, [record(at, count=3) for at in times], bytes(32))
-        append_blocks(conn, [record(JULY.since_s, reason) for reason in HOUSEHOLD], bytes(32))
-
-        groups = groups_of_rows(conn, JULY.wanted)
-
-    assert sum(group.count for group in groups) == 6
-    assert cells_of("2026-07", groups) == {("2026-07", "unknown", "none", "dns", "pta", "unknown", "splash"): 6}
 
 
 def test_a_province_that_the_records_have_is_counted() -> None:

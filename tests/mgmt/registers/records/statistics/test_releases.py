@@ -51,3 +51,9 @@ def test_counts_of_bypass_are_those_of_the_quarter_before_or_none(conn: Connecti
     assert last_bypass(conn, "2026-Q1", "") is None
     assert last_bypass(conn, "2026-Q2", "") == {"vpn dns": 5}
     assert last_bypass(conn, "2026-Q3", "") is None  # it was not counted
+
+
+def test_counts_of_bypass_go_on_where_those_of_all_together_ended(conn: Connection) -> None:
+    put_release(conn, statement_of("2026-Q2"), SIGNER, MADE, {"vpn dns": 5})  # records were in the database then
+
+    assert last_bypass(conn, "2026-Q2", "gw1") == {"vpn dns": 5}
