@@ -114,7 +114,6 @@ def _names(config: Config) -> list[str]:
 
 
 async def _supervise(found: InForce, log_level: str | None) -> int:
-    from filterd.commands.rules import leave_quietly
     from filterd.process.supervisor import Supervisor, command_of, roles_of
 
     config = found.config
@@ -126,5 +125,7 @@ async def _supervise(found: InForce, log_level: str | None) -> int:
     loop.add_signal_handler(signal.SIGHUP, supervisor.pass_on, signal.SIGHUP)
     print(f"filterd: starting {', '.join(child.name for child in children)}", file=sys.stderr)
     await supervisor.run()
+    from filterd.control.rules_at_stop import leave_quietly  # late: a supervisor needs it at its end alone
+
     await asyncio.to_thread(leave_quietly, config)
     return 0

@@ -59,6 +59,7 @@ DEEPEST = 4  # folders below one another
 HTTP = re.compile(r"^[ \t]*(?:from|import)[ \t]+(?:aiohttp|jinja2)\b", re.MULTILINE)
 IMPORT = re.compile(r"^[ \t]*(?:from|import|cimport)[ \t]+([^#\n]+)", re.MULTILINE)
 CIMPORT = re.compile(r"^[ \t]*(?:from[ \t]+(\S+)[ \t]+)?cimport[ \t]+(\S+)", re.MULTILINE)
+CIMPORTED = re.compile(r"^[ \t]*(?:from[ \t]+\S+[ \t]+)?cimport[ \t]+(?:\([^)]*\)|[^\n]*)", re.MULTILINE)
 FROM = re.compile(r"^[ \t]*from[ \t]+([\w.]+)[ \t]+c?import[ \t]+(\([^)]*\)|[^#\n]+)", re.MULTILINE)
 WHOLE = re.compile(r"^[ \t]*c?import[ \t]+([^#\n]+)", re.MULTILINE)
 RELATIVE = re.compile(r"^[ \t]*from[ \t]+\.", re.MULTILINE)
@@ -110,12 +111,37 @@ def folder_of(name: str, modules: set[tuple[str, ...]]) -> tuple[str, ...]:
     return parts[:-1] if parts in modules else parts
 
 
+def files_used(text: str, there: set[str]) -> set[str]:
+    """The files that a source file imports, at the top or inside a function, or cimports: then those that declare."""
+    declared = named("\n".join(CIMPORTED.findall(text)))
+    imported = named(CIMPORTED.sub("", text))
+    found = {_file_of(name, there, (".pxd",)) for name in declared}
+    return {each for each in found | {_file_of(name, there, (".py", ".pyx")) for name in imported} if each}
+
+
+def _file_of(name: str, there: set[str], suffixes: tuple[str, ...]) -> str:
+    """The file of a name that is imported; "": it is none of ours."""
+    path = name.replace(".", "/")
+    while path:
+        for way in (path, f"{path}/__init__"):
+            for suffix in suffixes:
+                if way + suffix in there:
+                    return way + suffix
+        path = path.rpartition("/")[0]
+    return ""
+
+
 def circle_in(uses: dict[tuple[str, ...], set[tuple[str, ...]]], depth: int) -> list[str]:
     """Folders that use one another in a circle, seen to so many parts of a path; []: none do."""
     graph: dict[str, set[str]] = {}
     for folder, used in uses.items():
         here = "/".join(folder[:depth])
         graph.setdefault(here, set()).update({"/".join(each[:depth]) for each in used if each} - {here})
+    return circle_of(graph)
+
+
+def circle_of(graph: dict[str, set[str]]) -> list[str]:
+    """Some that use one another in a circle; []: none do."""
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as fault:
@@ -196,6 +222,25 @@ def test_a_circle_is_found_at_any_depth(uses: dict[str, set[str]], depth: int, c
     parts = {tuple(folder.split("/")): {tuple(each.split("/")) for each in used} for folder, used in uses.items()}
 
     assert set(circle_in(parts, depth)) == circle
+
+
+def test_no_files_use_one_another_in_a_circle(root: Path, files: Files) -> None:
+    """Nor by an import inside a function: who reads one of them has to read the other."""
+    there = {str(path) for path in files(".py", ".pyx", ".pxd", under=tuple(MAY_IMPORT))}
+    uses = {path: files_used((root / path).read_text(), there) - {path} for path in there}
+
+    assert sum(map(len, uses.values())) > len(uses)
+    assert circle_of(uses) == []
+
+
+def test_files_are_used_from_inside_a_function_by_their_package_and_by_their_declarations() -> None:
+    there = {"a/__init__.py", "a/b.py", "a/c.pyx", "a/c.pxd", "a/d.py"}
+
+    assert files_used("def f():\n    from a.b import (\n        Thing,  # a.d\n    )\n", there) == {"a/b.py"}
+    assert files_used("from a import d, NAME\nimport os.path\n", there) == {"a/d.py", "a/__init__.py"}
+    assert files_used("from a.c cimport (\n    one,\n    two)\n", there) == {"a/c.pxd"}
+    assert files_used("from a.c import one\nfrom a.c cimport two\n", there) == {"a/c.pyx", "a/c.pxd"}
+    assert circle_of({"x": {"y"}, "y": {"z"}, "z": {"x"}}) != [] == circle_of({"x": {"y"}, "y": set()})
 
 
 def test_the_folder_of_a_name_is_its_modules_or_the_package_itself() -> None:
