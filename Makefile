@@ -95,7 +95,7 @@ check-test-types:
 	$(BIN)/mypy --config-file tests/mypy.ini
 
 check-repository:
-	$(PYTEST) -q -m 'not long' tests/repo
+	$(BIN)/python .ci/pytest -q -m 'not long' tests/repo
 
 unit: build ## run the tests that start no process: units, properties, fuzz corpus; no root
 	$(PYTEST) -q $(CORES) $(UNIT) --durations=10
