@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help build again packages build-packages check-packages demo-packages test-packages kernel-packages people-packages \
-	bench-packages demo check check-lint check-types check-test-types check-repository unit test coverage kernel units people long fresh versions checked compilers compiled-by mutated bench bench-dns bench-gate fuzz adversary hostile docs lock newest dist release clean
+	bench-packages demo check check-lint check-types check-test-types check-repository unit test coverage kernel units people long bare versions checked compilers compiled-by mutated bench bench-dns bench-gate fuzz adversary hostile docs lock newest dist release clean
 
 # Debian 13 and Ubuntu 24.04 have all of them. Each target installs what it needs; `make packages` installs all.
 BUILD_PACKAGES := gcc libc6-dev libssl-dev python3 python3-dev python3-venv ca-certificates
@@ -36,6 +36,7 @@ UNIT = -m 'not ($(NOT_UNIT))' --ignore tests/repo --hypothesis-profile unit \
 SECONDS ?= 60# of every fuzz target
 PACKETS ?= 10000000# of `make mutated`
 COMPILERS ?= gcc-12 gcc-14 clang-19# of `make compilers`
+CELLS ?=# of `make bare`: empty: all
 TESTS ?=# of `make newest`: files of tests; empty: those of `make unit`
 T ?=# one fuzz target; empty: all of them
 KEY ?=# of `make release`: the file of minisign's secret key
@@ -123,8 +124,8 @@ people: build people-packages ## open every page in a browser on the screen of a
 long: build test-packages ## run the tests that take more than ten seconds each
 	$(BIN)/pytest -q -m long --durations=10
 
-fresh: ## run the first command of the README and .ci/run in a new Debian 13 tree (debootstrap); needs root; .ci/fresh has options
-	.ci/fresh
+bare: ## run demo, unit, test and kernel, each as the first command on a bare Debian 13, as root, in a container and as a user; or CELLS='root:demo'
+	.ci/bare $(CELLS)
 
 versions: build test-packages ## run the tests on every Python from 3.11 to 3.13 that is installed
 	$(BIN)/tox
