@@ -88,7 +88,8 @@ cdef extern from *:
     #define FD_NOT_HERE UINT32_C(0xffffffff)
     #define FD_UNASSIGNED UINT32_C(0xfffffffe)
     """
-    # Range.subscriber: this image does not cover these addresses, ask the level below; they no longer belong to a subscriber
+    # Range.subscriber: this image does not cover these addresses, ask the level below;
+    # they no longer belong to a subscriber
     const uint32_t NOT_HERE "FD_NOT_HERE"
     const uint32_t UNASSIGNED "FD_UNASSIGNED"
 
