@@ -88,10 +88,9 @@ cdef extern from *:
     #define FD_NOT_HERE UINT32_C(0xffffffff)
     #define FD_UNASSIGNED UINT32_C(0xfffffffe)
     """
-    # Range.subscriber: this image does not cover these addresses, ask the level below;
-    # they no longer belong to a subscriber
-    const uint32_t NOT_HERE "FD_NOT_HERE"
-    const uint32_t UNASSIGNED "FD_UNASSIGNED"
+    # Values of Range.subscriber that are no subscriber.
+    const uint32_t NOT_HERE "FD_NOT_HERE"  # this image does not cover these addresses: ask the level below
+    const uint32_t UNASSIGNED "FD_UNASSIGNED"  # these addresses no longer belong to a subscriber
 
 
 cdef packed struct ListRow:
